@@ -1,0 +1,238 @@
+"""How documents look to a person: a table for a list, lines for one thing.
+
+One function per document; a type without one is shown field by field.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from headwater.api import documents as doc
+
+Row = tuple[str, ...]
+
+
+def render(document: Any, console: Console) -> None:
+    """Shows a document, or an iterable of documents of one type."""
+    if isinstance(document, doc.Listing):
+        _render_list(document.items, console)
+        if document.next is not None:
+            console.print(f"(more: --cursor {document.next})")
+    elif isinstance(document, list | tuple | Iterator):
+        _render_list(document, console)
+    elif isinstance(document, str):
+        console.print(document)
+    elif type(document) in _PAGES:
+        _PAGES[type(document)](document, console)
+    elif type(document) in _LISTS:
+        _render_list([document], console)
+    else:
+        _fields(document, console)
+
+
+def _render_list(items: Iterable[Any], console: Console) -> None:
+    rows = iter(items)
+    first = next(rows, None)
+    if first is None:
+        console.print("(none)")
+        return
+    if isinstance(first, str | doc.WhyStep):
+        for item in (first, *rows):
+            console.print(item if isinstance(item, str) else _why_text(item))
+        return
+    headings, cells = _LISTS.get(type(first), (None, None))
+    if headings is None or cells is None:
+        for item in (first, *rows):
+            _fields(item, console)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        right = heading in ("size", "files", "version", "old", "new", "rows")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading not in _LONG)
+    for item in (first, *rows):
+        table.add_row(*cells(item))
+    console.print(table)
+
+
+def _fields(document: Any, console: Console) -> None:
+    plain = msgspec.to_builtins(document)
+    if not isinstance(plain, dict):
+        console.print(str(plain))
+        return
+    width = max((len(name) for name in plain), default=0)
+    for name, value in plain.items():
+        console.print(f"{name:<{width}}  {_plain(value)}")
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | dict):
+        return msgspec.json.encode(value).decode()
+    return str(value)
+
+
+def size_text(size: int | None) -> str:
+    """Writes a size for a person: `4.9 kB`, with 1 kB = 1,000 bytes."""
+    if size is None:
+        return "-"
+    number, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while number >= 1000 and len(units) > 1:
+        number /= 1000
+        units.pop(0)
+    return f"{number:.0f} {units[0]}" if units[0] == "B" else f"{number:.1f} {units[0]}"
+
+
+def score_text(scores: dict[str, float], *names: str) -> str:
+    """Writes the named scores that there are: `r2 0.976, rmse 0.131`."""
+    return ", ".join(f"{name} {scores[name]:.3f}" for name in names if name in scores)
+
+
+def _file(item: doc.FileInfo) -> Row:
+    folder = item.kind == "folder"
+    return (
+        item.path + ("/" if folder and not item.path.endswith("/") else ""),
+        size_text(item.size),
+        item.hash[:12],
+    )
+
+
+def _commit(item: doc.CommitInfo) -> Row:
+    return (item.id[:12], item.created, item.branch, str(item.files), size_text(item.size), item.message)
+
+
+def _repo(item: doc.RepoInfo) -> Row:
+    return (item.name, item.kind, str(item.files), size_text(item.size), ", ".join(item.branches))
+
+
+def _branch(item: doc.BranchInfo) -> Row:
+    return (item.name, item.repo, (item.commit or "-")[:12], item.moved)
+
+
+def _diff(item: doc.DiffRow) -> Row:
+    return (item.change, item.path, size_text(item.old_size), size_text(item.new_size))
+
+
+def _job(item: doc.JobInfo) -> Row:
+    counts = item.datums
+    did = f"{counts.run} run, {counts.kept} kept, {counts.failed} failed"
+    return (item.id, item.pipeline, item.state, did, item.created, item.note or item.error or "")
+
+
+def _model(item: doc.ModelInfo) -> Row:
+    places = ", ".join(f"{name}: {number}" for name, number in item.environments.items())
+    return (item.model, "-" if item.latest is None else str(item.latest), str(item.versions), places or "-")
+
+
+def _version(item: doc.VersionInfo) -> Row:
+    scores = "; ".join(
+        f"{one.target} {score_text(one.scores, 'r2', 'accuracy')}" for one in item.targets[:_SHOWN_TARGETS]
+    )
+    more = " …" if len(item.targets) > _SHOWN_TARGETS else ""
+    return (item.ref, item.created, ", ".join(item.environments) or "-", scores + more)
+
+
+_SHOWN_TARGETS = 5
+# Columns that may break into lines, so that the others stay whole on a narrow terminal.
+_LONG = ("message", "scores", "note", "path", "url", "environments")
+
+
+def _gate(item: doc.GateResult) -> Row:
+    value = "-" if item.value is None else f"{item.value:.4g}"
+    limit = "-" if item.limit is None else f"{item.limit:.4g}"
+    return ("passed" if item.passed else "failed", item.gate, item.target, value, limit)
+
+
+def _token(item: doc.TokenInfo) -> Row:
+    return (item.id, item.name, " ".join(item.scopes), item.expires or "never")
+
+
+def _endpoint(item: doc.EndpointInfo) -> Row:
+    version = "-" if item.version is None else str(item.version)
+    return (item.name, f"{item.model}@{item.environment}", version, item.state, item.url)
+
+
+def _why_text(item: doc.WhyStep) -> str:
+    """Writes a step on two lines, since its parts may be long: what it is, and why it is here."""
+    return f"{item.kind:<10}  {item.ref}\n{'':<10}  {item.because}{': ' + item.what if item.what else ''}"
+
+
+def _environment(item: doc.EnvironmentInfo) -> Row:
+    return (item.name, item.before or "-", str(len(item.gates)))
+
+
+def _promotion(item: doc.PromotionInfo) -> Row:
+    passed = sum(gate.passed for gate in item.gates)
+    gates = f"{passed} of {len(item.gates)} passed" if item.gates else "none"
+    return (
+        item.environment,
+        f"{item.model}@{item.version}",
+        "yes" if item.moved else "no",
+        gates,
+        item.by,
+        item.at,
+    )
+
+
+_LISTS: dict[type, tuple[Row, Callable[[Any], Row]]] = {
+    doc.FileInfo: (("path", "size", "hash"), _file),
+    doc.CommitInfo: (("commit", "created", "branch", "files", "size", "message"), _commit),
+    doc.RepoInfo: (("repo", "kind", "files", "size", "branches"), _repo),
+    doc.BranchInfo: (("name", "repo", "commit", "moved"), _branch),
+    doc.DiffRow: (("change", "path", "old", "new"), _diff),
+    doc.JobInfo: (("id", "pipeline", "state", "datums", "created", "note"), _job),
+    doc.ModelInfo: (("model", "latest", "versions", "environments"), _model),
+    doc.VersionInfo: (("version", "created", "environments", "scores"), _version),
+    doc.GateResult: (("result", "gate", "target", "value", "limit"), _gate),
+    doc.TokenInfo: (("id", "name", "scopes", "expires"), _token),
+    doc.EndpointInfo: (("endpoint", "model", "version", "state", "url"), _endpoint),
+    doc.EnvironmentInfo: (("environment", "after", "gates"), _environment),
+    doc.PromotionInfo: (("environment", "version", "entered", "gates", "by", "at"), _promotion),
+}
+
+
+def _show_version(item: doc.VersionInfo, console: Console) -> None:
+    console.print(f"{item.ref}  from {item.data}  ({item.created})")
+    console.print(f"environments  {', '.join(item.environments) or '-'}")
+    console.print(f"report        {item.report}")
+    console.print(f"digest        {item.digest}")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("target", "task", "algorithm", "train", "test", "scores", "confidence"):
+        table.add_column(heading, justify="right" if heading in ("train", "test") else "left", no_wrap=True)
+    for one in item.targets:
+        scores = score_text(one.scores, "r2", "rmse", "accuracy", "log_loss")
+        confidence = score_text(one.confidence, "level", "coverage")
+        table.add_row(
+            one.target,
+            one.task,
+            one.algorithm,
+            str(one.rows.train),
+            str(one.rows.test),
+            scores,
+            confidence or "off",
+        )
+    console.print(table)
+
+
+def _show_promotion(item: doc.PromotionInfo, console: Console) -> None:
+    verb = "is now in" if item.moved else "did not enter"
+    console.print(f"{item.model}@{item.version} {verb} {item.environment}")
+    if item.gates:
+        _render_list(item.gates, console)
+
+
+def _show_token(item: doc.TokenInfo, console: Console) -> None:
+    if item.token is None:
+        _render_list([item], console)
+    else:
+        console.print(item.token)
+
+
+_PAGES: dict[type, Callable[[Any, Console], None]] = {
+    doc.VersionInfo: _show_version,
+    doc.PromotionInfo: _show_promotion,
+    doc.TokenInfo: _show_token,
+}

@@ -1,0 +1,1 @@
+"""Alembic's folder: what each revision changes. Run by `headwater.db.schema`."""

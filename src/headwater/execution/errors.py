@@ -1,0 +1,66 @@
+"""What can go wrong with work that runs elsewhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from headwater.errors import Error, NotFound, Unavailable
+
+
+class TaskNotFound(NotFound):
+    """The queue has no task with this id."""
+
+    kind = "task-not-found"
+
+    def __init__(self, task_id: str) -> None:
+        """Names the task."""
+        super().__init__(f"The queue has no task {task_id}.", hint="List jobs with `headwater job list`.")
+
+
+class CallFailed(Error):
+    """The called function raised; calling it again with the same input would do the same."""
+
+    kind = "call-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str,
+        error_type: str,
+        traceback: str,
+        error_kind: str | None = None,
+        details: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Keeps what the function raised: type, text, traceback and, for an error of ours, its kind and hint."""
+        super().__init__(message, hint=hint, details=details)
+        self.error_type, self.error_kind, self.traceback = error_type, error_kind, traceback
+
+
+class CallLost(Unavailable):
+    """The process died before its call was done; the call may be repeated."""
+
+    kind = "call-lost"
+
+    def __init__(self, call: str, *, how: str) -> None:
+        """Names the call and how its process ended."""
+        super().__init__(
+            f"The process that ran {call!r} {how}.",
+            hint="If it happens again, look at its log and at the machine's memory.",
+        )
+        self.call = call
+
+
+class ExecutorClosed(Unavailable):
+    """The call was not run because its executor was closed first."""
+
+    kind = "executor-closed"
+
+    def __init__(self, call: str) -> None:
+        """Names the call."""
+        super().__init__(
+            f"{call!r} was not run: the worker stops.", hint="The task stays queued for another worker."
+        )
+
+
+class Stopping(Exception):
+    """Raised by a handler that gives its task back because its worker was asked to stop."""

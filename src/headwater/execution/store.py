@@ -1,0 +1,154 @@
+"""The SQL of the queue and of the roster of workers.
+
+A state is the first column of both indexes, so finished tasks, however many,
+are never looked at; what is due and what comes first are each the start of an
+index range.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.execution.tables import tasks, workers
+from headwater.execution.task import Claim, State, Task, TaskInfo
+from headwater.ids import TaskId
+
+_WAITING: tuple[State, ...] = ("delayed", "running")
+_INFO = (
+    tasks.c.number,
+    tasks.c.kind,
+    tasks.c.payload,
+    tasks.c.key,
+    tasks.c.state,
+    tasks.c.rank,
+    tasks.c.attempt,
+    tasks.c.attempts_allowed,
+    tasks.c.worker,
+    tasks.c.error,
+    tasks.c.created_ms,
+    tasks.c.due_ms,
+    tasks.c.finished_ms,
+)
+
+
+def insert(conn: sa.Connection, task: Task, values: dict[str, Any]) -> TaskId:
+    """Adds a task; `values` are columns."""
+    statement = tasks.insert().values(kind=task.kind, payload=task.payload, attempt=0, again=False, **values)
+    return TaskId(str(conn.execute(statement.returning(tasks.c.number)).scalar_one()))
+
+
+def info(conn: sa.Connection, where: sa.ColumnElement[bool]) -> TaskInfo | None:
+    """Returns the task that `where` singles out."""
+    row = conn.execute(sa.select(*_INFO).where(where)).first()
+    if row is None:
+        return None
+    return TaskInfo(
+        id=TaskId(str(row.number)),
+        task=Task(row.kind, row.payload),
+        key=row.key,
+        state=row.state,
+        priority=-row.rank,
+        attempt=row.attempt,
+        attempts_allowed=row.attempts_allowed,
+        worker=row.worker,
+        error=row.error,
+        created_ms=row.created_ms,
+        due_ms=row.due_ms,
+        finished_ms=row.finished_ms,
+    )
+
+
+def by_key(key: str) -> sa.ColumnElement[bool]:
+    """Singles out the unfinished task with a key."""
+    return tasks.c.key == key
+
+
+def by_id(task_id: str) -> sa.ColumnElement[bool]:
+    """Singles out a task; an id that is no number singles out none."""
+    return tasks.c.number == int(task_id) if task_id.isdecimal() else sa.false()
+
+
+def held(claim: Claim) -> sa.ColumnElement[bool]:
+    """Singles out a claim's task as long as the claim holds it."""
+    return sa.and_(by_id(claim.task_id), tasks.c.state == "running", tasks.c.token == claim.token)
+
+
+def asked_again() -> sa.ColumnElement[bool]:
+    """Names tasks that were enqueued once more while they ran."""
+    return tasks.c.again
+
+
+def begin(conn: sa.Connection, task_id: str, **values: object) -> None:
+    """Sets columns of a task and counts one more attempt."""
+    change(conn, by_id(task_id), attempt=tasks.c.attempt + 1, **values)
+
+
+def change(conn: sa.Connection, where: sa.ColumnElement[bool], **values: object) -> int:
+    """Sets columns of the tasks that `where` names and returns how many there were."""
+    return conn.execute(tasks.update().where(where).values(**values)).rowcount
+
+
+def due(kinds: Collection[str], state: State, now_ms: int) -> sa.ColumnElement[bool]:
+    """Names tasks of a state whose time has come."""
+    return sa.and_(tasks.c.state == state, tasks.c.kind.in_(kinds), tasks.c.due_ms <= now_ms)
+
+
+def has_due(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> bool:
+    """Tells whether a delay or a lease of these kinds is over by then."""
+    return any(
+        conn.execute(sa.select(tasks.c.number).where(due(kinds, state, now_ms)).limit(1)).first()
+        for state in _WAITING
+    )
+
+
+def exhausted(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> Iterator[TaskInfo]:
+    """Gives tasks whose last allowed attempt ended with its lease."""
+    where = sa.and_(due(kinds, "running", now_ms), tasks.c.attempt >= tasks.c.attempts_allowed)
+    for number in conn.execute(sa.select(tasks.c.number).where(where)).scalars().all():
+        found = info(conn, tasks.c.number == number)
+        if found is not None:
+            yield found
+
+
+def first_ready(conn: sa.Connection, kinds: Collection[str]) -> int | None:
+    """Returns the number of the ready task with the highest priority, of those the oldest."""
+    best: tuple[int, int] | None = None
+    for kind in kinds:
+        row = conn.execute(
+            sa.select(tasks.c.rank, tasks.c.number)
+            .where(tasks.c.state == "ready", tasks.c.kind == kind)
+            .order_by(tasks.c.rank, tasks.c.number)
+            .limit(1)
+        ).first()
+        if row is not None and (best is None or (row.rank, row.number) < best):
+            best = (row.rank, row.number)
+    return best[1] if best else None
+
+
+def counts(conn: sa.Connection) -> dict[str, int]:
+    """Returns the number of tasks in each state that has any."""
+    statement = sa.select(tasks.c.state, sa.func.count().label("number")).group_by(tasks.c.state)
+    return {row.state: row.number for row in conn.execute(statement)}
+
+
+def add_worker(conn: sa.Connection, values: dict[str, Any]) -> None:
+    """Adds a worker to the roster."""
+    conn.execute(workers.insert().values(**values))
+
+
+def beat_worker(conn: sa.Connection, worker: str, now_ms: int) -> None:
+    """Notes that a worker is alive."""
+    conn.execute(workers.update().where(workers.c.id == worker).values(heartbeat_ms=now_ms))
+
+
+def remove_workers(conn: sa.Connection, *, worker: str | None = None, silent_since_ms: int = 0) -> None:
+    """Takes one worker off the roster, and those not heard of since then."""
+    where = sa.or_(workers.c.id == worker, workers.c.heartbeat_ms < silent_since_ms)
+    conn.execute(workers.delete().where(where))
+
+
+def heard_workers(conn: sa.Connection, since_ms: int) -> list[sa.Row[Any]]:
+    """Returns the workers that were heard of since then, the oldest first."""
+    statement = sa.select(workers).where(workers.c.heartbeat_ms >= since_ms)
+    return list(conn.execute(statement.order_by(workers.c.started_ms, workers.c.id)))

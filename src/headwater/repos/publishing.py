@@ -1,0 +1,250 @@
+"""The transaction that makes commits visible, and those that a job will finish later.
+
+Everything that must happen together does so on the caller's connection: the
+segments become live, the commits, their set and their provenance are written,
+the heads move from where the trees were built, the log of moves says so, and
+the hooks hear of it. The locks are taken first, in one order, and what is
+decided by is read after that.
+
+Builds no trees and waits for nobody; who lost a race builds again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection
+
+from headwater.api.documents import Provenance
+from headwater.clock import Clock
+from headwater.ids import CommitId, SetId, random_id
+from headwater.repos import commit_store, store
+from headwater.repos.errors import BranchMoved, CommitEnded, CommitUnfinished, InvalidMetadata
+from headwater.repos.lookup import commit_by_id, repo_and_branch
+from headwater.repos.names import check_branch
+from headwater.repos.record import record_of
+from headwater.repos.values import Commit, PendingCommit, Roots, Trees
+from headwater.storage import CommitRecord, Pointer, Storage, Writer
+
+Heard = Callable[[Connection, Sequence[Commit]], None]
+
+
+class Publisher:
+    """Writes commits into the catalog, inside transactions that its callers own."""
+
+    def __init__(self, storage: Storage, clock: Clock, heard: Heard) -> None:
+        """Keeps the clock of what people read, and who hears of finished commits."""
+        self._storage, self._clock, self._heard = storage, clock, heard
+
+    def new_set(self, conn: Connection) -> SetId:
+        """Begins a commit set."""
+        set_id = SetId(random_id())
+        commit_store.add_set(conn, set_id, self._clock.now_ms())
+        return set_id
+
+    def publish(
+        self, conn: Connection, pending: Sequence[PendingCommit], *, set_id: SetId | None = None
+    ) -> list[Commit]:
+        """Makes commits of one set visible, all or none; begins the set where none is given.
+
+        Raises:
+            BranchMoved: A branch is not at the commit that the trees were built on.
+            CommitUnfinished: A commit whose trees were taken over has no files any more.
+            InvalidMetadata: The metadata of a commit is not text under text.
+            RepoNotFound: There is no such repo.
+        """
+        now_ms = self._clock.now_ms()
+        places = [self._place(conn, one.repo, one.branch, now_ms) for one in pending]
+        heads = store.lock_branches(conn, [branch.id for _, branch in places])
+        for one, (_, branch) in zip(pending, places, strict=True):
+            _check_head(one.repo, branch, expected=one.parent, found=heads[branch.id])
+            _check_shared(conn, one.shares)
+        whole = self.new_set(conn) if set_id is None else set_id
+        commits = [_commit(one, whole, now_ms) for one in pending]
+        records = [record_of(commit, repo.kind) for commit, (repo, _) in zip(commits, places, strict=True)]
+        recorded = self._store(conn, [one.writer for one in pending], records)
+        commits = [
+            msgspec.structs.replace(commit, record=place)
+            for commit, place in zip(commits, recorded, strict=True)
+        ]
+        for commit, (repo, branch) in zip(commits, places, strict=True):
+            commit_store.add_commit(conn, repo.id, commit)
+            self._advance(conn, branch, commit, reason="commit")
+        self._heard(conn, commits)
+        return commits
+
+    def reserve(
+        self,
+        conn: Connection,
+        repo: str,
+        branch: str,
+        *,
+        set_id: SetId,
+        provenance: Sequence[Provenance] = (),
+        message: str = "",
+    ) -> CommitId:
+        """Begins a commit that waits for its job; no head moves before it is finished.
+
+        Raises:
+            RepoNotFound: There is no such repo.
+        """
+        now_ms = self._clock.now_ms()
+        row, _ = self._place(conn, repo, branch, now_ms)
+        commit = Commit(
+            id=CommitId(random_id()),
+            set_id=set_id,
+            repo=repo,
+            branch=branch,
+            parent=None,
+            state="waiting",
+            message=message,
+            author="",
+            metadata={},
+            created_ms=now_ms,
+            finished_ms=None,
+            files=0,
+            size=0,
+            roots=Roots(),
+            provenance=tuple(provenance),
+        )
+        commit_store.add_commit(conn, row.id, commit)
+        return commit.id
+
+    def complete(
+        self,
+        conn: Connection,
+        commit_id: CommitId,
+        *,
+        state: Literal["finished", "failed", "covered"],
+        trees: Trees | None = None,
+        writer: Writer | None = None,
+        expect: CommitId | None = None,
+        provenance: Sequence[Provenance] = (),
+        message: str = "",
+    ) -> Commit:
+        """Ends a commit that waits; a finished one becomes its branch's head.
+
+        Args:
+            commit_id: What `reserve` gave.
+            state: How it ended. The output of a failed one is kept, but not shown.
+            trees: What it holds; nothing where absent.
+            writer: What the trees were built with, sealed; none when nothing was written anew.
+            expect: The head that the trees were built on, which the branch must still have.
+            provenance: Added to what it was begun with.
+            message: In place of the one it was begun with, where given.
+
+        Raises:
+            BranchMoved: The branch is not at `expect`.
+            CommitEnded: It does not wait any more.
+            CommitNotFound: There is no such commit.
+        """
+        now_ms = self._clock.now_ms()
+        begun = commit_by_id(conn, commit_id)
+        if begun.state != "waiting":
+            raise CommitEnded(commit_id, state=begun.state)
+        repo, branch = self._place(conn, begun.repo, begun.branch, now_ms)
+        heads = store.lock_branches(conn, [branch.id])
+        if state == "finished":
+            _check_head(begun.repo, branch, expected=expect, found=heads[branch.id])
+        ended = msgspec.structs.replace(
+            begun,
+            parent=expect,
+            state=state,
+            message=message or begun.message,
+            finished_ms=now_ms,
+            files=0 if trees is None else trees.output.files,
+            size=0 if trees is None else trees.output.size,
+            roots=Roots() if trees is None else trees.roots(),
+            provenance=tuple(dict.fromkeys([*begun.provenance, *provenance])),
+        )
+        [recorded] = self._store(conn, [writer], [record_of(ended, repo.kind)])
+        ended = msgspec.structs.replace(ended, record=recorded)
+        if not commit_store.end_commit(conn, ended):
+            raise CommitEnded(commit_id, state="ended")
+        if state == "finished":
+            self._advance(conn, branch, ended, reason="job")
+            self._heard(conn, [ended])
+        return ended
+
+    def _place(
+        self, conn: Connection, repo: str, name: str, now_ms: int
+    ) -> tuple[store.RepoRow, store.BranchRow]:
+        row, found = repo_and_branch(conn, repo, name)
+        if found is None:
+            check_branch(name, repo=repo)
+            found = store.add_branch(conn, row.id, name, now_ms)
+        return row, found
+
+    def _store(
+        self, conn: Connection, writers: Sequence[Writer | None], records: Sequence[CommitRecord]
+    ) -> list[Pointer]:
+        """Publishes the segments of each writer with the records of its commits; returns where those lie."""
+        of_writer: dict[int, list[int]] = {}
+        for number, writer in enumerate(writers):
+            of_writer.setdefault(id(writer), []).append(number)
+        places: dict[int, Pointer] = {}
+        for numbers in of_writer.values():
+            writer, own = writers[numbers[0]], [records[number] for number in numbers]
+            found = self._storage.publish_records(conn, own) if writer is None else writer.publish(conn, own)
+            places.update(zip(numbers, found, strict=True))
+        return [places[number] for number in range(len(records))]
+
+    def _advance(self, conn: Connection, branch: store.BranchRow, commit: Commit, *, reason: str) -> None:
+        assert commit.finished_ms is not None, "only finished commits become heads"
+        at_ms = commit.finished_ms
+        if not store.move_branch(conn, branch, expected=commit.parent, new=commit.id, now_ms=at_ms):
+            raise BranchMoved(f"{commit.repo}@{branch.name}", expected=commit.parent, found="another commit")
+        store.log_move(
+            conn,
+            store.Move(
+                repo_id=branch.repo_id,
+                kind="branch",
+                name=branch.name,
+                old=commit.parent,
+                new=commit.id,
+                at_ms=at_ms,
+                author=commit.author,
+                reason=reason,
+            ),
+        )
+
+
+def _check_head(
+    repo: str, branch: store.BranchRow, *, expected: CommitId | None, found: CommitId | None
+) -> None:
+    if expected != found:
+        raise BranchMoved(f"{repo}@{branch.name}", expected=expected, found=found)
+
+
+def _check_shared(conn: Connection, shares: Sequence[CommitId]) -> None:
+    for commit_id in shares:
+        commit = commit_by_id(conn, commit_id)
+        if commit.state != "finished":
+            raise CommitUnfinished(commit.id, repo=commit.repo, state=commit.state)
+
+
+def _checked(metadata: Mapping[Any, Any]) -> dict[str, str]:
+    for key, value in metadata.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise InvalidMetadata(key, value)
+    return dict(metadata)
+
+
+def _commit(pending: PendingCommit, set_id: SetId, now_ms: int) -> Commit:
+    return Commit(
+        id=CommitId(random_id()),
+        set_id=set_id,
+        repo=pending.repo,
+        branch=pending.branch,
+        parent=pending.parent,
+        state="finished",
+        message=pending.message,
+        author=pending.author,
+        metadata=_checked(pending.metadata),
+        created_ms=now_ms,
+        finished_ms=now_ms,
+        files=pending.trees.output.files,
+        size=pending.trees.output.size,
+        roots=pending.trees.roots(),
+        provenance=pending.provenance,
+    )

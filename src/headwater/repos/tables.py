@@ -1,0 +1,105 @@
+"""Tables of repos, commits, their provenance, and the names that point to commits.
+
+A commit costs a handful of rows, however many files it has: what it holds is
+in the trees that its roots point to.
+"""
+
+import sqlalchemy as sa
+
+from headwater.db import metadata
+
+repos = sa.Table(
+    "repos",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(128), nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
+commit_sets = sa.Table(
+    "commit_sets",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
+# `number` is the order in which commits were begun. The roots and the record
+# are encoded pointers: from here a sweep begins. `branch` is the one it was made on.
+commits = sa.Table(
+    "commits",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("set_id", sa.String(32), sa.ForeignKey("commit_sets.id"), nullable=False),
+    sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+    sa.Column("branch", sa.String(100), nullable=False),
+    sa.Column("parent", sa.String(32), sa.ForeignKey("commits.id"), nullable=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("metadata", sa.LargeBinary, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("finished_ms", sa.BigInteger, nullable=True),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("output", sa.LargeBinary, nullable=True),
+    sa.Column("meta", sa.LargeBinary, nullable=True),
+    sa.Column("owner", sa.LargeBinary, nullable=True),
+    sa.Column("index", sa.LargeBinary, nullable=True),
+    sa.Column("unfinished", sa.LargeBinary, nullable=True),
+    sa.Column("record", sa.LargeBinary, nullable=True),
+    sa.Index("commits_by_set", "set_id", "number"),
+    sa.Index("commits_by_repo", "repo_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+# `repo` is a name and `target` an id: what they mean may lie in another workspace.
+provenance = sa.Table(
+    "provenance",
+    metadata,
+    sa.Column("commit_number", sa.Integer, sa.ForeignKey("commits.number"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("repo", sa.String(128), nullable=False),
+    sa.Column("target", sa.String(128), nullable=False),
+    sa.Column("role", sa.String(255), nullable=False),
+    sa.Index("provenance_by_target", "target", "kind", "commit_number"),
+)
+
+branches = sa.Table(
+    "branches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("head", sa.String(32), sa.ForeignKey("commits.id"), nullable=True),
+    sa.Column("moved_ms", sa.BigInteger, nullable=False),
+    sa.Index("branches_by_name", "repo_id", "name", unique=True),
+)
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("commit_id", sa.String(32), sa.ForeignKey("commits.id"), nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+)
+
+# Every move of every branch and tag: from where, to where, when, by whom and why.
+ref_log = sa.Table(
+    "ref_log",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("old", sa.String(32), nullable=True),
+    sa.Column("new", sa.String(32), nullable=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Index("ref_log_by_ref", "repo_id", "kind", "name", "number"),
+    sqlite_autoincrement=True,
+)

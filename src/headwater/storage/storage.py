@@ -1,0 +1,126 @@
+"""The storage of one workspace: everything that is kept, by content.
+
+One search tree per commit, every byte in an immutable segment, the catalog
+holding segments and never files. Reads check every byte; writes go through a
+`Writer` and become visible with the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import sqlalchemy as sa
+
+from headwater.clock import Clock, SystemClock
+from headwater.db import Catalog
+from headwater.storage import reading, records, store
+from headwater.storage.block import Kind
+from headwater.storage.nodes import Nodes
+from headwater.storage.portable import PortableFile, Reservation, make_portable
+from headwater.storage.protocol import ObjectKey, ObjectStore
+from headwater.storage.reader import SegmentReader
+from headwater.storage.records import CommitRecord, Tombstone
+from headwater.storage.reservations import LEASE_S, SegmentIds, WriterSegments
+from headwater.storage.segment import SegmentBuilder
+from headwater.storage.shape import FORMAT, Shape
+from headwater.storage.tree import MapTree, Tree
+from headwater.storage.values import Content, FileEntry, Pointer, Reserved
+from headwater.storage.writer import Writer
+
+_SYSTEM_CLOCK = SystemClock()
+
+
+class Storage:
+    """Trees, contents and writers of one workspace; safe to use from many threads."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        objects: ObjectStore,
+        *,
+        clock: Clock = _SYSTEM_CLOCK,
+        shape: Shape = FORMAT,
+    ) -> None:
+        """Uses a catalog and an object store; `shape` is for tests, what is kept has the format's."""
+        self._catalog, self._objects, self._clock, self._shape = catalog, objects, clock, shape
+        self.reader = SegmentReader(catalog, objects)
+        self.nodes = Nodes(self.reader)
+        self._ids = SegmentIds(catalog)
+
+    @property
+    def objects_url(self) -> str:
+        """What `open_store` opens the object store by, in another process too."""
+        return self._objects.url
+
+    def tree(self, root: Pointer | None) -> Tree:
+        """Returns the file tree with this root, without reading anything; none is the empty tree."""
+        return Tree(self.nodes, root, self._shape)
+
+    def map_tree(self, root: Pointer | None) -> MapTree:
+        """Returns the map tree with this root, without reading anything; none is the empty tree."""
+        return MapTree(self.nodes, root, self._shape)
+
+    def read(self, file: FileEntry | Content, start: int = 0, stop: int | None = None) -> bytes:
+        """Returns the bytes of a file from `start` up to `stop`, both counted as Python slices count.
+
+        Raises:
+            StoredBytesCorrupt: What is stored is not what was written.
+            SegmentMissing: A segment is gone.
+            StorageUnavailable: The object store does not answer.
+        """
+        return reading.read(self.reader, file, start, stop)
+
+    def open(self, file: FileEntry | Content) -> BinaryIO:
+        """Opens a file as a stream that can be read and moved in; errors as for `read`."""
+        return reading.open_file(self.reader, file)
+
+    def writer(self) -> Writer:
+        """Returns a writer for one commit; to be called outside of a transaction."""
+        segments = WriterSegments(self._catalog, self.reader, self._ids)
+        return Writer(self._objects, self.reader, self.nodes, segments, self._shape)
+
+    def portable(self, file: FileEntry | Content) -> PortableFile:
+        """Returns a file as something that a task without a catalog can read."""
+        return make_portable(self.reader, self.reader.place, file)
+
+    def reserve(self, count: int, lease_s: float = LEASE_S) -> Reservation:
+        """Reserves segments for a pure task to write.
+
+        Args:
+            count: How many segments; each takes about 8 MiB and at most 24.
+            lease_s: How long they stay reserved; after that a sweep may take them back.
+        """
+        reserved = tuple(Reserved(self._ids.take(), str(ObjectKey.random())) for _ in range(count))
+        with self._catalog.write() as conn:
+            expires_ms = self._catalog.now_ms(conn) + round(lease_s * 1000)
+            store.reserve(conn, reserved, expires_ms)
+        return Reservation(reserved, expires_ms)
+
+    def release(self, conn: sa.Connection, reservation: Reservation, written: tuple[int, ...] = ()) -> None:
+        """Takes back what a task did not write of its reservation."""
+        store.release(conn, {one.id for one in reservation.segments} - set(written))
+
+    def publish_records(
+        self, conn: sa.Connection, given: Sequence[CommitRecord | Tombstone]
+    ) -> list[Pointer]:
+        """Stores the records of commits that brought nothing else, inside the transaction that finishes them.
+
+        Returns:
+            Where the records lie.
+        """
+        builder = SegmentBuilder(store.next_ids(conn, 1))
+        encoded = [records.encode(record) for record in given]
+        places = [Pointer(hash, builder.id, *builder.add(kind, hash, data)) for kind, hash, data in encoded]
+        store.insert_row(conn, builder.id, builder.finished())
+        return places
+
+    def commit_record(self, place: Pointer) -> CommitRecord:
+        """Returns the record of a commit."""
+        return records.decode_commit(reading.read_block(self.reader, Kind.COMMIT_RECORD, place))
+
+    def tombstone(self, place: Pointer) -> Tombstone:
+        """Returns a tombstone."""
+        return records.decode_tombstone(reading.read_block(self.reader, Kind.TOMBSTONE, place))
+
+    def stats(self, conn: sa.Connection) -> int:
+        """Returns how many bytes are stored."""
+        return store.stored_bytes(conn)

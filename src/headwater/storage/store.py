@@ -1,0 +1,120 @@
+"""All SQL of storage: reserving, publishing and finding segments.
+
+Every function takes the connection of the transaction that it is part of.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+import sqlalchemy as sa
+
+from headwater.db import Counters
+from headwater.storage.errors import SegmentsGone
+from headwater.storage.tables import segment_bytes, segments, sweep_epoch
+from headwater.storage.values import Reserved, SegmentPlace
+
+PENDING, LIVE, CONDEMNED = "pending", "live", "condemned"
+_COUNTER = "segment"
+_BATCH = 500
+
+
+def next_ids(conn: sa.Connection, count: int) -> int:
+    """Returns the first of so many segment ids that were never given out."""
+    return Counters.next(conn, _COUNTER, count)
+
+
+def reserve(conn: sa.Connection, reserved: Iterable[Reserved], expires_ms: int) -> None:
+    """Records segments that will be written as objects, before they are."""
+    rows = [
+        {
+            "id": one.id,
+            "state": PENDING,
+            "epoch": 0,
+            "object": one.key,
+            "start": 0,
+            "length": 0,
+            "expires_ms": expires_ms,
+        }
+        for one in reserved
+    ]
+    conn.execute(sa.insert(segments), rows)
+
+
+def insert_row(conn: sa.Connection, id: int, data: bytes | bytearray) -> None:
+    """Publishes a small segment as a row."""
+    conn.execute(_INSERT_ROW, {"row": id, "size": len(data)})
+    conn.execute(_INSERT_BYTES, {"segment": id, "data": bytes(data)})
+
+
+def publish_object(conn: sa.Connection, id: int, key: str, length: int) -> None:
+    """Publishes a segment that was reserved and is an object by now; again is harmless.
+
+    Raises:
+        SegmentsGone: Its reservation ran out and was taken back, or another object was published for it.
+    """
+    is_ours = sa.or_(segments.c.state == PENDING, sa.and_(segments.c.state == LIVE, segments.c.object == key))
+    done = conn.execute(
+        sa.update(segments)
+        .where(segments.c.id == id, is_ours)
+        .values(state=LIVE, epoch=_epoch, object=key, length=length, expires_ms=None)
+    )
+    if done.rowcount != 1:
+        raise SegmentsGone([id])
+
+
+def touch(conn: sa.Connection, ids: Collection[int]) -> None:
+    """Keeps segments from a sweep that began before this transaction.
+
+    Raises:
+        SegmentsGone: A sweep was faster with some of them.
+    """
+    for some in _batches(ids):
+        done = conn.execute(
+            sa.update(segments).where(segments.c.id.in_(some), segments.c.state == LIVE).values(epoch=_epoch)
+        )
+        if done.rowcount != len(some):
+            found = conn.execute(
+                sa.select(segments.c.id).where(segments.c.id.in_(some), segments.c.state == LIVE)
+            ).scalars()
+            raise SegmentsGone(sorted(set(some) - set(found)))
+
+
+def release(conn: sa.Connection, ids: Collection[int]) -> None:
+    """Takes reservations back whose objects do not exist."""
+    for some in _batches(ids):
+        conn.execute(sa.delete(segments).where(segments.c.id.in_(some), segments.c.state == PENDING))
+
+
+def place_of(conn: sa.Connection, id: int) -> SegmentPlace | None:
+    """Returns where a published segment is."""
+    row = conn.execute(
+        sa.select(segments.c.object, segments.c.start, segments.c.length).where(
+            segments.c.id == id, segments.c.state != PENDING
+        )
+    ).first()
+    return None if row is None else SegmentPlace(*row)
+
+
+def bytes_of(conn: sa.Connection, id: int) -> bytes | None:
+    """Returns the bytes of a segment that is a row."""
+    found: bytes | None = conn.execute(
+        sa.select(segment_bytes.c.data).where(segment_bytes.c.segment == id)
+    ).scalar()
+    return found
+
+
+def stored_bytes(conn: sa.Connection) -> int:
+    """Returns how many bytes all published segments have."""
+    total = conn.execute(sa.select(sa.func.sum(segments.c.length)).where(segments.c.state == LIVE)).scalar()
+    return int(total or 0)
+
+
+def _batches(ids: Collection[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    return (ordered[at : at + _BATCH] for at in range(0, len(ordered), _BATCH))
+
+
+_epoch = sa.select(sweep_epoch.c.epoch).where(sweep_epoch.c.id == 1).scalar_subquery()
+_INSERT_ROW = sa.insert(segments).values(
+    id=sa.bindparam("row"), state=LIVE, epoch=_epoch, start=0, length=sa.bindparam("size")
+)  # built once: every commit runs it
+_INSERT_BYTES = sa.insert(segment_bytes)

@@ -1,0 +1,95 @@
+"""Leads from a result back to what made it, one step per thing.
+
+A prediction leads to the version that answered, a version to its request,
+code and data, a commit to what its provenance names. Each commit is told
+once, however many ways lead to it.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from headwater.api.documents import Provenance, WhyStep
+from headwater.errors import NotFound
+from headwater.models import REPO_PREFIX
+from headwater.monitoring import is_prediction_id
+from headwater.repos import Commit, Ref, parse_ref
+from headwater.workspace.parts import Parts
+
+_MOST = 200
+_SHOWN = 12
+
+
+def explain(parts: Parts, ref: str) -> list[WhyStep]:
+    """Returns the steps from what `ref` names back to data, code and requests.
+
+    Raises:
+        NotFound: Nothing has this name.
+    """
+    if is_prediction_id(ref):
+        return _explain_prediction(parts, ref)
+    parsed = parse_ref(ref)
+    commit = _commit_of(parts, parsed)
+    steps = list(_walk(parts, commit, because="asked"))
+    if parsed.path is None:
+        return steps
+    file = parts.repos.view(commit).stat(parsed.path)
+    what = f"{file.size} bytes, {file.hash[:_SHOWN]}"
+    return [WhyStep("file", f"{_ref(commit)}:{file.path}", what, "asked"), *steps]
+
+
+def _commit_of(parts: Parts, ref: Ref) -> Commit:
+    """Returns the commit of a repo's ref; where a repo has none of this name, a model may: `iris@7`."""
+    try:
+        return parts.repos.get(ref.repo).resolve(ref.what)
+    except NotFound as missing:
+        try:
+            return parts.registry.view(f"{ref.repo}@{ref.what}").commit
+        except NotFound:
+            raise missing from None
+
+
+def _explain_prediction(parts: Parts, prediction: str) -> list[WhyStep]:
+    found = parts.predictions.find(prediction)
+    record = found.record
+    what = f"answered by {record.model}@{record.version} at {record.time}"
+    logged = WhyStep("prediction", prediction, what, "asked")
+    place = WhyStep(
+        "file", f"{found.repo}@{found.commit[:_SHOWN]}:{found.path}", "input and answer", "logged in"
+    )
+    version = parts.repos.commit_by_id(record.commit)
+    return [logged, place, *_walk(parts, version, because="answered by")]
+
+
+def _walk(parts: Parts, start: Commit, *, because: str) -> Iterator[WhyStep]:
+    waiting = deque([(start, because)])
+    seen: set[str] = {start.id}
+    while waiting and len(seen) <= _MOST:
+        commit, reason = waiting.popleft()
+        yield from _commit_steps(parts, commit, reason)
+        for entry in commit.provenance:
+            if entry.kind != "commit":
+                yield _other_step(parts, entry)
+            elif entry.id not in seen:
+                seen.add(entry.id)
+                waiting.append((parts.repos.commit_by_id(entry.id), f"{entry.role} of {_ref(commit)}"))
+
+
+def _commit_steps(parts: Parts, commit: Commit, because: str) -> Iterator[WhyStep]:
+    number = parts.registry.number_of(commit.id) if commit.repo.startswith(REPO_PREFIX) else None
+    what = commit.message or f"{commit.files} files"
+    yield WhyStep("commit" if number is None else "version", _ref(commit), what, because)
+    if number is not None:
+        version = parts.registry.version(f"{commit.repo.removeprefix(REPO_PREFIX)}@{number}")
+        rows = version.targets[0].rows
+        what = f"{rows.train} rows to train, {rows.validation} to validate, {rows.test} to test"
+        yield WhyStep("file", version.data, what, "trained on")
+
+
+def _other_step(parts: Parts, entry: Provenance) -> WhyStep:
+    if entry.kind == "request":
+        return WhyStep("request", entry.id[:_SHOWN], parts.jobs.get(entry.id).note or "", entry.role)
+    return WhyStep(entry.kind, entry.id[:_SHOWN], entry.repo, entry.role)
+
+
+def _ref(commit: Commit) -> str:
+    return f"{commit.repo}@{commit.id[:_SHOWN]}"
