@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo lint test bench requirements clean compiled
+.PHONY: help setup demo lint test bench requirements servers clean compiled
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,17 +52,33 @@ lint: $(VENV)/.dev ## check style, types and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint compiled ## lint, then run the tests (PYTEST_ARGS="-k words" goes to pytest)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: lint compiled servers ## lint, then run the tests (PYTEST_ARGS="-k words" goes to pytest)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev compiled ## measure
 	@$(BIN)/python -m benchmarks
 
 requirements: $(VENV)/.uv ## resolve pyproject.toml into requirements/ (UPGRADE=--upgrade for newer versions)
-	$(COMPILE) --group build --extra all pyproject.toml --output-file requirements/run.txt
-	$(COMPILE) --group build --group dev --extra all pyproject.toml \
-		--constraints requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) --group build --group dev --extra all pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --group build --extra all pyproject.toml \
+		--constraints requirements/dev.txt --output-file requirements/run.txt
 	echo uv | $(COMPILE) - --output-file requirements/uv.txt
+
+# What the tests start and no Python package carries. Without it, or without the right to install it, they go on:
+# what is skipped then is said by name at the end.
+servers: ## install the servers that the tests run against (Debian, as root)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+			echo "Installing PostgreSQL for the tests." >&2; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -qq --yes --no-install-recommends postgresql; } >/dev/null 2>&1 \
+			|| echo "PostgreSQL could not be installed; its tests are skipped: apt-get install postgresql" >&2; \
+		else \
+			echo "There is no PostgreSQL server here; its tests are skipped: apt-get install postgresql" >&2; \
+		fi; }
+	@test -d $(VENV)/azurite || ! command -v npm >/dev/null 2>&1 \
+		|| npm install --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=20000 --prefix $(VENV)/azurite azurite@3.35.0 >/dev/null 2>&1 \
+		|| { rm -rf $(VENV)/azurite; echo "Azurite could not be installed; the tests of Azure are skipped." >&2; }
 
 clean: ## remove .venv, caches and build outputs
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

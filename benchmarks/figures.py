@@ -16,10 +16,11 @@ _DIGITS = 4
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """The most that the median may be, and whether it is; `met` is none where nothing was measured."""
+    """The most that the median may be, or the least, and whether it is; `met` is none where nothing was measured."""
 
     limit: float
     met: bool | None
+    is_least: bool = False
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +44,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
-def figure(values: Sequence[float], unit: str, *, limit: float | None = None) -> Figure:
-    """Returns the figure of these measurements; none at all give one that says that it is missing."""
+def figure(
+    values: Sequence[float], unit: str, *, limit: float | None = None, least: float | None = None
+) -> Figure:
+    """Returns the figure of these measurements; none at all give one that says that it is missing.
+
+    Args:
+        values: The measurements.
+        unit: What they count.
+        limit: The most that the median is promised to be.
+        least: The least that it is promised to be, where more is better.
+    """
     if not values:
-        return Figure(unit=unit, runs=0, promise=None if limit is None else Promise(limit, None))
+        return Figure(unit=unit, runs=0, promise=_promise(limit, least, None))
     ordered = sorted(values)
     middle = statistics.median(ordered)
     quartiles = statistics.quantiles(ordered, n=4, method="inclusive") if len(ordered) > 1 else ordered * 3
@@ -58,8 +68,16 @@ def figure(values: Sequence[float], unit: str, *, limit: float | None = None) ->
         lower_quartile=_short(quartiles[0]),
         upper_quartile=_short(quartiles[2]),
         max=_short(ordered[-1]),
-        promise=None if limit is None else Promise(limit, middle <= limit),
+        promise=_promise(limit, least, middle),
     )
+
+
+def _promise(limit: float | None, least: float | None, middle: float | None) -> Promise | None:
+    if limit is not None:
+        return Promise(limit, None if middle is None else middle <= limit)
+    if least is not None:
+        return Promise(least, None if middle is None else middle >= least, is_least=True)
+    return None
 
 
 def in_turns(

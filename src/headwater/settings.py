@@ -1,16 +1,21 @@
 """The one file that reads environment variables and `headwater.toml`.
 
 Everything below gets plain values. A workspace in a folder is `.headwater/`
-with the catalog, the objects and `headwater.toml`; which folder is meant is
-decided here: the given URL, else `$HEADWATER_WORKSPACE`, else the nearest
-`.headwater/` upward from where the command runs.
+with the catalog and `headwater.toml`; one without a folder is a catalog that
+keeps its own settings, and has a folder per user and machine for what need not
+be shared (spools, logs, journals). Which workspace is meant is decided here:
+the given URL, else `$HEADWATER_WORKSPACE`, else the nearest `.headwater/`
+upward from where the command runs.
 """
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
@@ -37,6 +42,21 @@ _INHERITED = (
     "CUDA_VISIBLE_DEVICES",
 )
 
+# How libpq and psycopg are told where a server is and who asks; for processes that open the catalog only.
+_CATALOG_VARIABLES = (
+    *("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE"),
+    *("PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGOPTIONS"),
+)
+# What the variables of an object store's service begin with, and how any service is reached.
+_SERVICES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
+_NETWORK = frozenset(
+    ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+)
+_DATABASES = ("postgresql", "postgres")
+_SECRET = re.compile(r"password|passwd|secret|token|access_key|sas", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:")
+_PLACES = ("workspace", "catalog", "objects")
+
 
 class Environment(msgspec.Struct, frozen=True):
     """The environment variables that Headwater knows."""
@@ -58,6 +78,12 @@ class MonitoringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     commit_every_s: float = 60.0
 
 
+class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much room copies of distant objects may take on this machine, in bytes; 0 keeps none."""
+
+    objects_bytes: int = 2 * 1024**3
+
+
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How work runs: processes (0: one per core), how long a worker that was started by itself stays idle."""
 
@@ -67,7 +93,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`headwater.toml`; relative places are inside the workspace's folder."""
+    """The settings of a workspace, from `headwater.toml` or its catalog; relative places are inside its folder."""
 
     workspace: str = ""
     catalog: str = "catalog.db"
@@ -75,6 +101,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     serving: ServingSettings = ServingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     workers: WorkerSettings = WorkerSettings()
+    cache: CacheSettings = CacheSettings()
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -92,49 +119,152 @@ def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
     return kept | dict(extra or {})
 
 
+def store_environment(objects_url: str) -> dict[str, str]:
+    """Returns the variables of a process that reads and writes objects, beyond those of every worker process.
+
+    Only those of the service that keeps the objects: a workspace whose
+    objects lie in a folder gives no credentials to the code that it runs.
+    """
+    service = _SERVICES.get(objects_url.partition("://")[0])
+    if service is None:
+        return {}
+    return {name: value for name, value in os.environ.items() if name.startswith(service) or name in _NETWORK}
+
+
+def workspace_environment(url: str, objects_url: str) -> dict[str, str]:
+    """Returns the variables of a process that opens a workspace, beyond those of every worker process.
+
+    The URL may hold a password, so it goes this way and not on a command
+    line, which every user of the machine can read.
+    """
+    names = (*_CATALOG_VARIABLES, "XDG_STATE_HOME", "XDG_CACHE_HOME", "HEADWATER_SECRET_KEY_FILE")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    return store_environment(objects_url) | kept | {"HEADWATER_WORKSPACE": url}
+
+
+def s3_endpoint() -> str | None:
+    """Returns the service that the environment names to speak S3 with, where it is not Amazon's."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
 def cores() -> int:
     """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def locate(url: str | None, *, start: Path | None = None) -> Path:
-    """Returns the `.headwater` folder of the workspace that is meant.
+class FolderPlace(msgspec.Struct, frozen=True):
+    """A workspace in a folder; `folder` is its `.headwater`."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """What opens the workspace."""
+        return str(self.folder.parent if self.folder.name == FOLDER else self.folder)
+
+
+class CatalogPlace(msgspec.Struct, frozen=True):
+    """A workspace without a folder: a catalog that keeps its settings; `url` may hold a password."""
+
+    url: str
+
+
+Place = FolderPlace | CatalogPlace
+
+
+def locate(url: str | None, *, start: Path | None = None) -> Place:
+    """Returns where the workspace is that is meant.
 
     Args:
-        url: A path to the workspace's folder or to its `.headwater`, or none for the lookup.
+        url: A folder, its `.headwater`, or the URL of a catalog; none for the lookup.
         start: Where the lookup upward begins; the current folder when none.
 
     Raises:
         NotFound: There is no workspace.
+        InvalidInput: No workspace can be at such a URL.
     """
     named = url or read_environment().workspace
     if named:
-        return folder_of(named)
+        return place_of(named)
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / FOLDER / CONFIG).is_file():
-            return folder / FOLDER
+            return FolderPlace(folder / FOLDER)
     raise NotFound(
         f"There is no workspace in {here} or above it.",
         hint="Make one with `headwater init`, or name one with --workspace or HEADWATER_WORKSPACE.",
     )
 
 
-def folder_of(url: str) -> Path:
-    """Returns the `.headwater` folder that a workspace URL (a path, or `file:` and a path) stands for.
+def place_of(url: str) -> Place:
+    """Returns the place that a workspace URL stands for.
+
+    A path, or `file:` and a path, is a folder. `postgresql://…` and
+    `sqlite:////…` are catalogs; a SQLite file that lies beside a
+    `headwater.toml` means the workspace of that folder.
 
     Raises:
-        InvalidInput: The URL has a scheme that this version has no catalog for.
+        InvalidInput: The URL has a scheme that no workspace has.
     """
-    text = url.removeprefix("file://").removeprefix("file:") if url.startswith("file:") else url
-    scheme = text.partition("://")[0] if "://" in text else ""
-    if scheme:
+    scheme, separator, rest = url.partition("://")
+    if scheme == "sqlite" and separator:
+        folder = Path(unquote(rest.removeprefix("/"))).parent
+        return FolderPlace(folder) if (folder / CONFIG).is_file() else CatalogPlace(url)
+    if scheme.partition("+")[0] in _DATABASES and separator:
+        return CatalogPlace(url)
+    text = url.removeprefix("file://").removeprefix("file:")
+    if "://" in text:
         raise InvalidInput(
-            f"A workspace cannot be opened at {scheme}:// yet.",
-            hint="Give a folder, such as `headwater init ./work`.",
+            f"A workspace cannot be at {scheme}://.",
+            hint="Give a folder, such as ./work, or a catalog: postgresql://user@host/database.",
         )
     path = Path(text).expanduser().resolve()
-    return path if path.name == FOLDER else path / FOLDER
+    return FolderPlace(path if path.name == FOLDER else path / FOLDER)
+
+
+def redacted(url: str) -> str:
+    """Returns a URL as it may be shown: without passwords, tokens and keys."""
+    parts = urlsplit(url)
+    if not parts.netloc and not parts.query:
+        return url
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = user.partition(":")[0] + at + host
+    fields = [
+        field for field in parse_qsl(parts.query, keep_blank_values=True) if not _SECRET.search(field[0])
+    ]
+    shown = urlunsplit(parts._replace(netloc=netloc, query=urlencode(fields, safe="/:,")))
+    # `urlunsplit` writes sqlite:////x with two slashes less where the host is empty.
+    return shown if parts.netloc or not url.startswith(f"{parts.scheme}://") else _with_slashes(url, shown)
+
+
+def _with_slashes(url: str, shown: str) -> str:
+    return url.partition("?")[0] + ("?" + shown.partition("?")[2] if "?" in shown else "")
+
+
+def state_folder(workspace_id: str) -> Path:
+    """Returns this user's folder, on this machine, for a workspace that has none of its own.
+
+    It holds what need not be shared: answers that are not committed yet, logs
+    of workers, journals of uploads.
+    """
+    return _user_folder("XDG_STATE_HOME", ".local/state") / workspace_id
+
+
+def cache_folder() -> Path:
+    """Returns this user's folder for copies of what lies elsewhere; it may be removed at any time."""
+    return _user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def _user_folder(variable: str, default: str) -> Path:
+    """Returns where a user keeps files of a kind: XDG Base Directory Specification 0.8."""
+    given = os.environ.get(variable, "")
+    return (Path(given) if Path(given).is_absolute() else Path.home() / default) / "headwater"
+
+
+def objects_url(folder: Path, objects: str) -> str:
+    """Returns the URL of an object store, which settings name by a URL or by a folder inside `folder`."""
+    return objects if _URL.match(objects) else f"file:{(folder / Path(objects).expanduser()).resolve()}"
 
 
 def read_config(folder: Path) -> Config:
@@ -159,6 +289,62 @@ def read_config(folder: Path) -> Config:
         ) from None
 
 
+def config_from(rows: Mapping[str, str]) -> Config:
+    """Returns the settings that a catalog keeps: dotted names, and values as JSON.
+
+    Raises:
+        InvalidInput: One is unknown or ill-typed.
+    """
+    document: dict[str, Any] = {}
+    for name, value in rows.items():
+        section, dot, field = name.rpartition(".")
+        target = document.setdefault(section, {}) if dot else document
+        target[field] = json.loads(value)
+    try:
+        return msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(
+            f"The settings in the catalog cannot be used: {error}.", hint="Mend the named setting."
+        ) from None
+
+
+def config_rows(config: Config) -> dict[str, str]:
+    """Returns settings as a catalog keeps them; those that are as by default are left out."""
+    rows = {name: json.dumps(getattr(config, name)) for name in _PLACES if name != "catalog"}
+    for section, fields in _changed(config).items():
+        rows |= {f"{section}.{name}": json.dumps(value) for name, value in fields.items()}
+    return rows
+
+
+def setting_values(config: Config) -> list[tuple[str, Any, Any]]:
+    """Returns the name, the value and the default of every setting that may be changed."""
+    given, default = msgspec.to_builtins(config), msgspec.to_builtins(Config())
+    return [
+        (f"{section}.{name}", value, default[section][name])
+        for section, fields in given.items()
+        if section not in _PLACES
+        for name, value in fields.items()
+    ]
+
+
+def given_value(text: str) -> str:
+    """Returns a value that was typed as a catalog keeps it: a number or truth value as such, else a text."""
+    try:
+        return json.dumps(json.loads(text))
+    except ValueError:
+        return json.dumps(text)
+
+
+def _changed(config: Config) -> dict[str, dict[str, Any]]:
+    given, default = msgspec.to_builtins(config), msgspec.to_builtins(Config())
+    sections = {
+        name: {field: value for field, value in fields.items() if value != default[name][field]}
+        for name, fields in given.items()
+        if name not in _PLACES
+    }
+    return {name: fields for name, fields in sections.items() if fields}
+
+
 def make_folder(folder: Path) -> None:
     """Makes the folder of a workspace, readable by its owner alone.
 
@@ -174,14 +360,16 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def write_config(folder: Path, workspace_id: str) -> None:
-    """Writes the `headwater.toml` of a new workspace; a reader sees all of it or none."""
-    text = (
-        "# Settings of this workspace. Places are inside this folder unless they are absolute.\n"
-        f'workspace = "{workspace_id}"\n'
-        'catalog = "catalog.db"\n'
-        'objects = "objects"\n'
-    )
+def write_config(folder: Path, config: Config) -> None:
+    """Writes the `headwater.toml` of a new workspace; a reader sees all of it or none.
+
+    Settings that are as by default are left out.
+    """
+    text = "# Settings of this workspace. Places are inside this folder unless they are absolute or URLs.\n"
+    text += "".join(f"{name} = {json.dumps(getattr(config, name), ensure_ascii=False)}\n" for name in _PLACES)
+    for section, fields in _changed(config).items():
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items()]
+        text += f"\n[{section}]\n{''.join(lines)}"
     draft = folder / f"{CONFIG}.new"
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)

@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol
 class Progress(Protocol):
     """Hears how far a piece of long work has come."""
 
-    def start(self, what: str, total: int | None = None) -> None:
-        """A piece of work begins; `total` in steps where it is known."""
+    def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
+        """A piece of work begins; `total` in steps and `size_bytes` where they are known."""
         ...
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """So many more steps are done."""
+    def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
+        """So many more steps are done, and bytes where the work is measured in them."""
         ...
 
     def finish(self, note: str = "") -> None:
@@ -29,10 +29,10 @@ class Progress(Protocol):
 class Silent:
     """Progress that nobody watches."""
 
-    def start(self, what: str, total: int | None = None) -> None:
+    def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
         """Hears nothing."""
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
+    def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
         """Hears nothing."""
 
     def finish(self, note: str = "") -> None:

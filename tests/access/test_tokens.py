@@ -76,6 +76,18 @@ def test_a_token_carries_its_scopes(tokens: Tokens) -> None:
         ("predict:*", "write:iris", False),
         ("admin", "predict:iris", True),
         ("admin", "admin", True),
+        ("admin", "repo:reviews:write", True),
+        ("repo:reviews:read", "repo:reviews:read", True),
+        ("repo:reviews:read", "repo:reviews:write", False),
+        ("repo:reviews:read", "repo:secrets:read", False),
+        ("repo:reviews:write", "repo:reviews:read", True),
+        ("repo:reviews:write", "repo:reviews:write", True),
+        ("repo:*:read", "repo:models/iris:read", True),
+        ("repo:*:read", "repo:reviews:write", False),
+        ("repo:*:write", "repo:reviews:read", True),
+        ("repo:models/iris:read", "repo:models/iris:read", True),
+        ("predict:*", "repo:reviews:read", False),
+        ("repo:*:write", "predict:iris", False),
     ],
 )
 def test_a_scope_allows_what_it_names(tokens: Tokens, granted: str, wanted: str, *, is_allowed: bool) -> None:
@@ -89,7 +101,20 @@ def test_a_scope_allows_what_it_names(tokens: Tokens, granted: str, wanted: str,
 
 
 @pytest.mark.parametrize(
-    "scope", ["", "predict", "predict:", "Predict:iris", "predict:Iris", "predict:a b", "*", "admin\n"]
+    "scope",
+    [
+        "",
+        "predict",
+        "predict:",
+        "Predict:iris",
+        "predict:Iris",
+        "predict:a b",
+        "*",
+        "admin\n",
+        "repo:a",
+        "repo:a:all",
+        "repo:a b:read",
+    ],
 )
 def test_what_is_no_scope_is_refused_by_name(tokens: Tokens, scope: str) -> None:
     with pytest.raises(InvalidScope) as caught:
@@ -414,3 +439,41 @@ def test_many_threads_may_verify_while_tokens_are_revoked(tokens: Tokens) -> Non
     for info in made:
         with pytest.raises(TokenInvalid):
             tokens.verify(info.token)
+
+
+def test_a_token_for_repos_has_keys_that_are_its_own(tokens: Tokens) -> None:
+    one, other = tokens.create("one", ["repo:*:read"]), tokens.create("other", ["admin"])
+
+    assert one.access_key == one.id
+    assert one.secret_key == tokens.secret_key(one.id)
+    assert len(one.secret_key or "") == 40
+    assert one.secret_key != other.secret_key
+    assert tokens.create("third", ["predict:*"]).secret_key is None
+    assert [row.secret_key for row in tokens.list().items] == [None] * 3
+
+
+def test_a_secret_key_belongs_to_one_workspace(catalog: Catalog, keys: Keys, clock: HandClock) -> None:
+    here, there = (Tokens(catalog, keys, workspace=name, clock=clock) for name in ("w1", "w2"))
+
+    assert here.secret_key("0" * 32) != there.secret_key("0" * 32)
+
+
+def test_what_a_token_allows_is_found_by_its_id_until_it_ends(tokens: Tokens, clock: HandClock) -> None:
+    made = tokens.create("test", ["repo:reviews:read"], 60)
+
+    assert tokens.claims_of(made.id).scopes == ("repo:reviews:read",)
+    with pytest.raises(TokenInvalid):
+        tokens.claims_of("0" * 32)
+    clock.ms += 71_000
+    with pytest.raises(TokenExpired):
+        tokens.claims_of(made.id)
+
+
+def test_a_revoked_token_is_not_found_by_its_id_any_more(tokens: Tokens) -> None:
+    made = tokens.create("test", ["repo:reviews:read"], 60)
+    tokens.claims_of(made.id)
+
+    tokens.revoke(made.id)
+
+    with pytest.raises(TokenInvalid):
+        tokens.claims_of(made.id)

@@ -70,8 +70,9 @@ def _project() -> dict[str, Any]:
 
 
 def _pins(name: str) -> set[str]:
+    """Returns the names with their versions; on which systems a package is wanted may differ."""
     lines = (ROOT / "requirements" / name).read_text("utf-8").splitlines()
-    return {line for line in lines if not line.startswith(" ")}
+    return {line.partition(" ")[0] for line in lines if not line.startswith(" ")}
 
 
 def _name(requirement: str) -> str:

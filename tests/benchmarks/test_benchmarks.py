@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 
-from benchmarks import figures, sizes, syncs
+from benchmarks import bulk, figures, peers, scaling, sizes, syncs
 from benchmarks.__main__ import main
 
 PROMISES = {
     "startup": {"help_ms": 200, "import_ms": 100},
     "fit": {"ratio": 1.1, "around_cold_s": 8, "around_warm_s": 8},
-    "commit": {"ratio": 1.5, "fsyncs_small": 1, "fsyncs_large": 1},
+    "commit": {"ratio": 1.5, "large_ms": 25, "diff_ms": 5, "fsyncs_small": 1, "fsyncs_large": 1},
+    "commits": {"one_process": 100, "longest_wait_ms": 1_000, "lost_updates": 0},
+    "bulk": {"over_dvc": 5, "over_git": 2, "one_more_ms": 50},
+    "large_file": {"put_share": 0.7, "get_share": 0.7},
+    "remote": {
+        "cold_300_requests": 6,
+        "cold_300_rounds": 5,
+        "warm_300_requests": 2,
+        "warm_300_rounds": 1,
+    },
+    "memory": {"commit_mb": 300, "list_mb": 300, "put_mb": 300, "get_mb": 300},
+    "scaling": {},
 }
 SPREAD = ["min", "lower_quartile", "median", "upper_quartile", "max"]
 
@@ -103,6 +114,44 @@ def test_a_figure_without_measurements_is_neither_met_nor_broken() -> None:
     assert figure.promise == figures.Promise(1, None)
 
 
+def test_a_promise_may_be_the_least_that_is_wanted() -> None:
+    assert figures.figure([3, 4, 5], "×", least=4).promise == figures.Promise(4, True, is_least=True)
+    assert figures.figure([3, 4, 5], "×", least=4.1).promise == figures.Promise(4.1, False, is_least=True)
+
+
+def test_costs_that_grow_with_the_height_of_a_tree_are_fitted_as_such() -> None:
+    files = [2**10, 2**15, 2**20]
+
+    line = scaling.fitted(files, [3 + 0.5 * n for n in (10, 15, 20)])
+
+    assert line.at(2**30) == pytest.approx(18)
+    assert scaling.fitted(files, [7, 7, 7]).at(10**9) == pytest.approx(7)
+
+
+def test_what_many_commits_cost_is_what_one_costs_so_many_times() -> None:
+    lines = dict.fromkeys(
+        ("nodes_read", "nodes_read_warm", "bytes", "rows", "requests", "requests_warm"), scaling.Line(2, 1)
+    )
+
+    found = scaling.extrapolated(lines, 2**30, 10, 3)
+
+    assert found["one_commit"]["bytes"] == 32
+    assert found["a_day"]["rows"] == 320
+
+
+def test_writers_at_once_lose_nothing(result: dict[str, Any]) -> None:
+    assert result["benchmarks"]["commits"]["figures"]["lost_updates"]["max"] == 0
+
+
+def test_a_peer_that_is_not_there_is_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "dvc", lambda: None)
+
+    report = bulk.measure(files=3, runs=1, dvc_runs=1, more=1)
+
+    assert report.figures["over_dvc"].promise == figures.Promise(5, None, is_least=True)
+    assert "dvc" in report.notes[0]
+
+
 def test_actions_are_measured_in_turns_whose_order_turns_around() -> None:
     order: list[str] = []
 
@@ -135,4 +184,4 @@ def test_an_unknown_benchmark_is_wrong_usage(capsys: pytest.CaptureFixture[str])
         main(["speed"])
 
     assert caught.value.code == 2
-    assert "startup, fit, commit, sizes" in capsys.readouterr().err
+    assert "startup, fit, commit, commits, bulk" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 """Leases and counters."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.db import Catalog, Counters, LeaseLost, Leases
 from tests.clocks import HandClock
+from tests.servers.postgres import fresh_catalog
 
 
 @pytest.fixture
@@ -14,8 +17,10 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def catalog(url: str, clock: HandClock) -> Catalog:
-    return Catalog.create(url, clock=clock)
+def catalog(catalog_url: str, clock: HandClock) -> Iterator[Catalog]:
+    catalog = fresh_catalog(catalog_url, clock=clock)
+    yield catalog
+    catalog.close()
 
 
 def test_a_lease_has_one_holder(catalog: Catalog) -> None:
@@ -83,7 +88,8 @@ def test_a_released_lease_is_free(catalog: Catalog) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(
-    blocks=st.lists(st.tuples(st.integers(1, 1000), st.booleans()), max_size=20), name=st.text(max_size=20)
+    blocks=st.lists(st.tuples(st.integers(1, 1000), st.booleans()), max_size=20),
+    name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
 )
 def test_no_number_is_given_out_twice(catalog: Catalog, blocks: list[tuple[int, bool]], name: str) -> None:
     with catalog.write() as conn:

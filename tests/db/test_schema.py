@@ -15,13 +15,14 @@ from headwater.clock import SystemClock
 from headwater.db import Catalog, metadata, schema
 from headwater.db.tables import schema_history
 from headwater.errors import VersionMismatch
+from tests.servers.postgres import fresh_catalog
 
 
 class OldCatalog(Catalog):
     """A catalog as the first Headwater would have made it."""
 
     def _migrate(self) -> None:
-        with self._writes.begin() as conn:
+        with self._backend.migrating() as conn:
             schema.migrate(conn, now_ms=0, to=schema.revisions()[0])
 
 
@@ -32,7 +33,8 @@ def history(catalog: Catalog) -> list[str]:
         )
 
 
-def test_the_migrations_make_the_tables_of_all_floors(catalog: Catalog) -> None:
+def test_the_migrations_make_the_tables_of_all_floors(catalog_url: str) -> None:
+    catalog = fresh_catalog(catalog_url)
     package = Path(headwater.db.__file__).parent.parent
     for tables in package.glob("*/tables.py"):
         importlib.import_module(f"headwater.{tables.parent.name}.tables")
@@ -56,22 +58,23 @@ def test_migrations_are_one_chain_in_the_order_of_their_numbers() -> None:
     assert tuple(reversed(chain)) == schema.revisions()
 
 
-def test_an_older_catalog_is_migrated_when_opened(url: str) -> None:
-    OldCatalog.create(url).close()
+def test_an_older_catalog_is_migrated_when_opened(empty_url: str) -> None:
+    OldCatalog.create(empty_url).close()
 
-    catalog = Catalog.open(url)
+    catalog = Catalog.open(empty_url)
 
     assert history(catalog) == [schema.revisions()[0], schema.revisions()[-1]]
 
 
-def test_a_newer_catalog_is_refused_and_left_alone(url: str, catalog: Catalog) -> None:
+def test_a_newer_catalog_is_refused_and_left_alone(catalog_url: str) -> None:
+    catalog = fresh_catalog(catalog_url)
     with catalog.write() as conn:
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         conn.execute(schema_history.insert().values(revision="9999", headwater="7.3.1", applied_ms=1))
     catalog.close()
 
     with pytest.raises(VersionMismatch) as caught:
-        Catalog.open(url)
+        Catalog.open(catalog_url)
 
     assert "9999" in caught.value.message
     assert schema.revisions()[-1] in caught.value.message
@@ -86,10 +89,10 @@ Catalog.open(sys.argv[1]).close()
 """
 
 
-def test_of_processes_that_open_an_old_catalog_at_once_one_migrates(url: str) -> None:
-    OldCatalog.create(url).close()
+def test_of_processes_that_open_an_old_catalog_at_once_one_migrates(empty_url: str) -> None:
+    OldCatalog.create(empty_url).close()
     openers = [
-        subprocess.Popen([sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", OPEN, empty_url], stdin=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
 
@@ -103,7 +106,7 @@ def test_of_processes_that_open_an_old_catalog_at_once_one_migrates(url: str) ->
         opener.stdin.close()
 
     assert results == [0, 0, 0]
-    assert len(history(Catalog.open(url))) == 2
+    assert len(history(Catalog.open(empty_url))) == 2
 
 
 CHECK = """
@@ -114,8 +117,10 @@ assert "alembic" not in sys.modules
 """
 
 
-def test_opening_a_current_catalog_loads_no_migration_code(url: str, catalog: Catalog) -> None:
-    subprocess.run([sys.executable, "-c", CHECK, url], check=True)
+def test_opening_a_current_catalog_loads_no_migration_code(catalog_url: str) -> None:
+    fresh_catalog(catalog_url).close()
+
+    subprocess.run([sys.executable, "-c", CHECK, catalog_url], check=True)
 
 
 def test_a_copy_that_lost_its_write_ahead_log_gets_it_back(
@@ -132,12 +137,12 @@ def test_a_copy_that_lost_its_write_ahead_log_gets_it_back(
         assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_leases_go_by_the_clock_of_the_catalog(url: str) -> None:
+def test_leases_go_by_the_clock_of_the_catalog(catalog_url: str) -> None:
     class Noon(SystemClock):
         def now_ms(self) -> int:
             return 42
 
-    catalog = Catalog.create(url, clock=Noon())
+    catalog = fresh_catalog(catalog_url, clock=Noon())
 
     with catalog.read() as conn:
         assert catalog.now_ms(conn) == 42

@@ -8,6 +8,7 @@ import pytest
 from headwater.db import Catalog
 from headwater.execution import LocalExecutor, Queue
 from tests.clocks import HandClock
+from tests.servers.postgres import fresh_catalog
 
 
 @pytest.fixture
@@ -16,13 +17,13 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/catalog.db"
+def url(catalog_url: str) -> str:
+    return catalog_url
 
 
 @pytest.fixture
 def catalog(url: str, clock: HandClock) -> Iterator[Catalog]:
-    catalog = Catalog.create(url, clock=clock)
+    catalog = fresh_catalog(url, clock=clock)
     yield catalog
     catalog.close()
 

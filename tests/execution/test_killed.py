@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from headwater.db import Catalog
 from headwater.execution import Beat, Claim, Queue, Task, Worker, start_local_worker
+from tests.servers.postgres import fresh_catalog
 
 STUCK = """
 import sys, threading
@@ -25,8 +25,7 @@ Worker(Queue(Catalog.open(sys.argv[1])), {"job": handle}, ttl_s=0.6).run()
 
 
 def test_a_worker_killed_in_its_task_loses_nothing(url: str) -> None:
-    Catalog.create(url).close()
-    queue = Queue(Catalog.open(url))  # on the machine's clock
+    queue = Queue(fresh_catalog(url))  # on the machine's clock
     with queue.catalog.write() as conn:
         task_id = queue.enqueue(conn, Task("job", b"a"))
     victim = subprocess.Popen([sys.executable, "-c", STUCK, url], stdout=subprocess.PIPE, text=True)
@@ -58,17 +57,16 @@ def test_a_local_worker_is_started_on_its_own_with_a_log_and_without_secrets(
     monkeypatch.setenv("HEADWATER_TOKEN", "hush")
 
     worker = start_local_worker(
-        "/some/workspace",
         log_file=tmp_path / "logs" / "worker.log",
         idle_exit_s=2.5,
-        environment={"EXTRA": "1"},
+        environment={"HEADWATER_WORKSPACE": "postgresql://ann:quiet@host/db"},
     )
     os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
 
     (line,) = worker.last_lines()
-    assert "['--workspace', '/some/workspace', 'worker', '--idle-exit', '2.5']" in line
+    assert "['worker', '--idle-exit', '2.5']" in line  # no URL: it may hold a password
     assert str(worker.pid) in line  # a session of its own
-    assert "'EXTRA': '1'" in line
+    assert "'HEADWATER_WORKSPACE': 'postgresql://ann:quiet@host/db'" in line
     assert "hush" not in line
     assert not worker.is_running
     worker.stop()

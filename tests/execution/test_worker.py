@@ -16,6 +16,7 @@ from headwater.execution import Beat, Claim, Queue, Roster, Stopping, Task, Work
 from headwater.execution.tables import workers
 from headwater.execution.worker import back_off_s
 from headwater.ids import TaskId
+from tests.servers.postgres import fresh_catalog
 
 
 class Movable(Protocol):
@@ -86,7 +87,7 @@ class RacingClock(SystemClock):
 
 @pytest.mark.parametrize("error", [Unavailable("No disk.", hint="Wait."), ZeroDivisionError("by zero")])
 def test_any_other_error_is_tried_again_later(url: str, error: Exception) -> None:
-    queue = Queue(Catalog.create(url, clock=RacingClock()))
+    queue = Queue(fresh_catalog(url, clock=RacingClock()))
     attempts: list[int] = []
 
     def handle(claim: Claim, _: Beat) -> None:
@@ -186,8 +187,7 @@ def test_a_beat_keeps_the_lease_and_one_that_comes_too_late_tells_the_handler(
 
 
 def test_the_heartbeat_runs_by_itself(url: str) -> None:
-    Catalog.create(url).close()
-    queue = Queue(Catalog.open(url))  # on the machine's clock
+    queue = Queue(fresh_catalog(url))  # on the machine's clock
     put(queue)
     renewed = threading.Event()
 

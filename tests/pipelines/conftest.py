@@ -27,12 +27,14 @@ from headwater.pipelines import (
     JobView,
     OutputSpec,
     Parts,
+    PipelineBonds,
     Pipelines,
     PipelineSpec,
     Trigger,
 )
 from headwater.repos import Repos
 from headwater.storage import Storage, open_store
+from tests.servers.postgres import fresh_catalog
 
 
 @dataclass
@@ -129,11 +131,10 @@ class Engine:
 
 
 @contextmanager
-def open_engine(folder: Path, *, create: bool = True) -> Iterator[Engine]:
-    """Opens a workspace's engine in a folder; another process may do so at the same time."""
+def open_engine(folder: Path, url: str, *, create: bool = True) -> Iterator[Engine]:
+    """Opens a workspace's engine with its objects in a folder; another process may do so at the same time."""
     clock = SystemClock()
-    url = f"sqlite:///{folder / 'catalog.db'}"
-    catalog = Catalog.create(url) if create else Catalog.open(url)
+    catalog = fresh_catalog(url) if create else Catalog.open(url)
     storage = Storage(catalog, open_store(f"file:{folder / 'objects'}"), clock=clock)
     hooks: list[Callable[[Connection, Task, str], None]] = []
 
@@ -142,7 +143,8 @@ def open_engine(folder: Path, *, create: bool = True) -> Iterator[Engine]:
 
     queue = Queue(catalog, on_failure={TASK_KIND: abandon})
     trigger = Trigger(queue, clock)
-    repos = Repos(catalog, storage, clock=clock, hooks=(trigger,))
+    bonds = PipelineBonds()
+    repos = Repos(catalog, storage, clock=clock, hooks=(trigger,), users=(bonds,), pins=lambda: (bonds,))
     pipelines = Pipelines(catalog, repos, trigger, clock)
     hooks.append(pipelines.abandon)
     calls = {name: f"tests.pipelines.calls:{name}" for name in ("count", "sum")}
@@ -155,6 +157,6 @@ def open_engine(folder: Path, *, create: bool = True) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with open_engine(tmp_path) as engine:
+def engine(tmp_path: Path, catalog_url: str) -> Iterator[Engine]:
+    with open_engine(tmp_path, catalog_url) as engine:
         yield engine

@@ -21,12 +21,12 @@ from headwater.pipelines.coordinator import Coordinator
 from tests.pipelines.conftest import open_engine
 
 last = int(sys.argv[2])
-with open_engine(Path(sys.argv[1]), create=False) as engine:
+with open_engine(Path(sys.argv[1]), sys.argv[3], create=False) as engine:
     write, handle, seen = engine.catalog.write, Coordinator.handle, []
 
     @contextlib.contextmanager
-    def counted():
-        with write() as conn:
+    def counted(**named):
+        with write(**named) as conn:
             yield conn
             seen.append(1)
             if len(seen) == last:
@@ -44,8 +44,8 @@ with open_engine(Path(sys.argv[1]), create=False) as engine:
 TRANSACTIONS = 12
 
 
-def run_victim(folder: Path, last: int) -> int:
-    command = [sys.executable, "-c", VICTIM, str(folder), str(last)]
+def run_victim(folder: Path, last: int, url: str) -> int:
+    command = [sys.executable, "-c", VICTIM, str(folder), str(last), url]
     return subprocess.run(command, check=False, timeout=60).returncode
 
 
@@ -62,16 +62,21 @@ def datum_over(name: str) -> Datum:
     return Datum(name, (file,), "count", b"", b"", "")
 
 
-@pytest.mark.parametrize("last", range(1, TRANSACTIONS + 1))
+@pytest.mark.parametrize(
+    ("catalog_url", "last"),
+    [("sqlite", last) for last in range(1, TRANSACTIONS + 1)]
+    + [("postgresql", last) for last in (2, 5, 8, 11)],
+    indirect=["catalog_url"],
+)
 def test_a_coordinator_killed_at_any_transaction_leaves_all_to_its_successor(
-    tmp_path: Path, last: int
+    tmp_path: Path, catalog_url: str, last: int
 ) -> None:
     log = tmp_path / "log"
-    with open_engine(tmp_path) as engine:
+    with open_engine(tmp_path, catalog_url) as engine:
         engine.put(**dict.fromkeys("abc", f"logged in {log}"))
         job = engine.submit()
 
-        ended = run_victim(tmp_path, last)
+        ended = run_victim(tmp_path, last, catalog_url)
 
         kept = accepted(engine, job)
         engine.work()

@@ -1,4 +1,4 @@
-"""Repos over a catalog in a file and objects in a folder, anew for every test."""
+"""Repos over a catalog in a file or on a server, and objects in a folder, anew for every test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +9,17 @@ from headwater.clock import SystemClock
 from headwater.db import Catalog
 from headwater.repos import Repo, Repos
 from headwater.storage import Storage, open_store
+from tests.servers.postgres import fresh_catalog
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/catalog.db"
+def url(catalog_url: str) -> str:
+    return catalog_url
 
 
 @pytest.fixture
 def catalog(url: str) -> Iterator[Catalog]:
-    catalog = Catalog.create(url)
+    catalog = fresh_catalog(url)
     yield catalog
     catalog.close()
 

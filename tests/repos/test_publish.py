@@ -1,6 +1,6 @@
 """The doors for the floors above: several repos at once, commits that wait for a job, hooks, provenance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,9 @@ class Hears:
     def __init__(self) -> None:
         self.heard: list[list[str]] = []
         self.fails = False
+
+    def reads(self, conn: sa.Connection, places: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        return places
 
     def committed(self, conn: sa.Connection, repos: Repos, commits: Sequence[Commit]) -> None:
         self.heard.append([f"{commit.repo}@{commit.branch}" for commit in commits])
@@ -122,8 +125,8 @@ class InterruptedAfterwards(Catalog):
     interrupts = False
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        with super().write() as conn:
+    def write(self, *, shared: bool = False) -> Iterator[sa.Connection]:
+        with super().write(shared=shared) as conn:
             yield conn
             ends_commit = conn.execute(sa.select(sa.func.count()).select_from(commits_table)).scalar_one() > 0
         if self.interrupts and ends_commit:
@@ -332,6 +335,7 @@ def test_what_went_into_a_commit_and_what_came_of_it_are_found(repos: Repos) -> 
     assert repos.impact_of(made[0]) == []
 
 
+@pytest.mark.parametrize("catalog_url", ["sqlite"], indirect=True)
 def test_looking_for_impact_uses_an_index(catalog: Catalog) -> None:
     with catalog.read() as conn:
         plan = conn.exec_driver_sql(

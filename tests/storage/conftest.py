@@ -1,17 +1,17 @@
 """A workspace's storage, small: a catalog on disk and objects in memory."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from headwater.db import Catalog
 from headwater.storage import ObjectStore, Storage, open_store
+from tests.servers.postgres import fresh_catalog
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog.create(f"sqlite:///{tmp_path}/catalog.db")
+def catalog(catalog_url: str) -> Iterator[Catalog]:
+    catalog = fresh_catalog(catalog_url)
     yield catalog
     catalog.close()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from headwater.db import Catalog
 from headwater.storage import Delete, DeleteFolder, ObjectStore, Put, Storage, Tree, open_store
@@ -136,3 +137,35 @@ def test_totals_are_in_the_root(grown: Grown) -> None:
 
     assert (tree.files, tree.size) == (grown.count, grown.count)
     assert storage.nodes.decoded == 1
+
+
+def test_adding_many_small_files_costs_one_segment_a_few_megabytes(tmp_path: Path) -> None:
+    with_many = Grown(1, tmp_path)
+    storage, tree = with_many.cold()
+    writer = storage.writer()
+
+    contents = writer.add_small([(b"%08d" % number, False) for number in range(20_000)])
+    writer.edit(tree, [Put(f"new/{number}", content) for number, content in enumerate(contents)])
+    publish(writer, with_many.catalog)
+
+    with with_many.catalog.read() as conn:
+        segments = conn.execute(sa.text("SELECT count(*) FROM segments")).scalar_one()
+    assert segments <= 3
+    assert storage.nodes.decoded <= 1
+    with_many.catalog.close()
+
+
+def test_neighbouring_small_files_are_read_with_one_request(tmp_path: Path) -> None:
+    catalog, objects = Catalog.create(f"sqlite:///{tmp_path}/catalog.db"), open_store("memory:")
+    tree = commit(
+        Storage(catalog, objects), catalog, {f"{n:04d}": bytes([n % 256]) * 1_000 for n in range(2_000)}
+    )
+    fresh = reopened(catalog, objects)
+    entries = list(fresh.tree(tree.root).entries())
+    before = fresh.reader.object_reads
+
+    data = fresh.read_small(entries)
+
+    assert data == [bytes([n % 256]) * 1_000 for n in range(2_000)]
+    assert fresh.reader.object_reads - before == 1
+    catalog.close()

@@ -1,5 +1,6 @@
 """The stores keep the promises of `ObjectStore`; the local one also across a crash."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -122,21 +123,139 @@ def test_a_write_that_fails_leaves_no_temporary_file(tmp_path: Path) -> None:
     with pytest.raises(Crash):
         broken.put(ObjectKey.random(), b"x" * 100_000)
 
-    assert list((tmp_path / TEMPORARY).iterdir()) == []
+    assert left_in(tmp_path) == []
 
 
-def test_a_full_disk_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def left_in(folder: Path) -> list[Path]:
+    """Returns the temporary files there are, locks apart."""
+    return [one for one in (folder / TEMPORARY).iterdir() if one.suffix != ".lock"]
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "room"),
+        (errno.EDQUOT, "quota"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EACCES, "writable"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "health"),
+    ],
+)
+def test_a_fault_of_the_disk_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+) -> None:
     store = LocalStore(tmp_path)
 
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(store, "_write", full)
     with pytest.raises(StorageUnavailable) as caught:
         store.put(ObjectKey.random(), b"x")
 
-    assert "No space left" in caught.value.message
-    assert "room" in caught.value.hint
+    assert os.strerror(number) in caught.value.message
+    assert says in caught.value.hint
+    assert not caught.value.is_transient
+
+
+def test_a_limit_on_the_size_of_files_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "from headwater.storage import ObjectKey, StorageUnavailable, open_store\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try:\n"
+        "    open_store(f'file:{sys.argv[1]}').put(ObjectKey.random(), bytes(1_000_000))\n"
+        "except StorageUnavailable as error:\n"
+        "    print(error.hint)\n"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "ulimit -f" in told
+    assert left_in(tmp_path) == []
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "objects").write_text("not a folder")
+    store = open_store(f"file:{tmp_path}/objects")
+
+    with pytest.raises(StorageUnavailable) as caught:
+        store.put(ObjectKey.random(), b"x")
+
+    assert "move it away" in caught.value.hint
+
+
+def test_files_that_are_no_objects_are_passed_over(tmp_path: Path) -> None:
+    store, key = LocalStore(tmp_path), ObjectKey.random()
+    store.put(key, b"x")
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "segments" / "Notes").write_text("mine")
+
+    assert list(store.list()) == [key]
+
+
+WRITING = """
+import os, sys, time
+from pathlib import Path
+from headwater.storage import ObjectKey
+from headwater.storage.local import LocalStore
+class Stuck(LocalStore):
+    def _rename(self, temporary, place):
+        print("stuck", flush=True)
+        sys.stdin.readline()
+        super()._rename(temporary, place)
+Stuck(Path(sys.argv[1])).put(ObjectKey("k/late"), b"late" * 1000)
+print("done", flush=True)
+"""
+
+
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITING, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen(command, **pipes) as dead,  # type: ignore[call-overload]
+        subprocess.Popen(command, **pipes) as living,  # type: ignore[call-overload]
+    ):
+        assert dead.stdout.readline() == living.stdout.readline() == "stuck\n"
+        dead.kill()
+        dead.wait()
+        assert len(left_in(tmp_path)) == 2
+
+        open_store(f"file:{tmp_path}").put(ObjectKey("k/other"), b"x")
+        assert len(left_in(tmp_path)) == 1
+        living.stdin.write("\n")
+        living.stdin.flush()
+        assert living.stdout.readline() == "done\n"
+
+    assert open_store(f"file:{tmp_path}").get(ObjectKey("k/late")) == b"late" * 1000
+    assert left_in(tmp_path) == []
+
+
+def test_what_an_older_version_left_goes_after_a_week(tmp_path: Path) -> None:
+    store = open_store(f"file:{tmp_path}")
+    store.put(ObjectKey("k/a"), b"")
+    old, young = (tmp_path / TEMPORARY / name for name in ("0" * 32, "1" * 32))
+    for place in (old, young):
+        place.write_bytes(b"half")
+    week_ago = time.time() - 8 * 24 * 3600
+    os.utime(old, (week_ago, week_ago))
+
+    open_store(f"file:{tmp_path}").put(ObjectKey("k/b"), b"")
+
+    assert left_in(tmp_path) == [young]
+
+
+def test_a_store_that_is_let_go_of_leaves_no_lock(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put(ObjectKey.random(), b"x")
+
+    del store
+
+    assert list((tmp_path / TEMPORARY).iterdir()) == []
 
 
 def test_a_link_out_of_the_folder_cannot_be_named(tmp_path: Path) -> None:

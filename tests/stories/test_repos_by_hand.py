@@ -94,7 +94,7 @@ def test_people_get_tables_and_messages_go_to_stderr(repo: Command) -> None:
         (("repo", "create", "Reviews!"), "invalid-name", "Reviews!"),
         (("repo", "create", "models/x"), "protected-repo", "train"),
         (("repo", "create", "reviews"), "repo-exists", "reviews"),
-        (("diff", "reviews@main", "other@main"), "invalid-input", "two repos"),
+        (("diff", "reviews@main", "other@main"), "repo-not-found", "other"),
         (("cat", "reviews@main"), "invalid-input", "names no file"),
         (("get", "reviews@main:/", "-o", "texts"), "target-exists", "texts"),
         (("init",), "workspace-exists", "already"),

@@ -31,11 +31,6 @@ def test_making_a_workspace_goes_on_where_it_was_interrupted(tmp_path: Path) -> 
         assert workspace.info().repos == 0
 
 
-def test_commits_of_two_repos_cannot_be_compared(tmp_path: Path) -> None:
-    with hw.open(tmp_path, create=True) as workspace, pytest.raises(InvalidInput, match="two repos"):
-        list(workspace.diff("a@main", "b@main"))
-
-
 def test_a_tag_is_made_at_a_commit_of_its_own_repo(tmp_path: Path) -> None:
     with hw.open(tmp_path, create=True) as workspace:
         with workspace.repo("a", create=True).commit("main") as commit:

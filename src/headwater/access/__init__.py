@@ -11,6 +11,7 @@ Tokens and signatures need joserfc (extras `serve` and `ml`), which is
 imported when a key is first used.
 """
 
+from headwater.access.catalog_keys import CatalogKeys
 from headwater.access.errors import (
     InvalidPublicKey,
     InvalidScope,
@@ -25,18 +26,20 @@ from headwater.access.errors import (
     TokenMissing,
     TokenNotFound,
 )
-from headwater.access.keys import Keys
-from headwater.access.scopes import ADMIN
+from headwater.access.keys import Keys, KeySource
+from headwater.access.scopes import ADMIN, repo_scope
 from headwater.access.signer import Signer, Verifier
 from headwater.access.tokens import Claims, Tokens
 
 __all__ = [
     "ADMIN",
+    "CatalogKeys",
     "Claims",
     "InvalidPublicKey",
     "InvalidScope",
     "InvalidTokenSettings",
     "KeyExposed",
+    "KeySource",
     "KeyUnavailable",
     "KeyUnusable",
     "Keys",
@@ -49,4 +52,5 @@ __all__ = [
     "TokenNotFound",
     "Tokens",
     "Verifier",
+    "repo_scope",
 ]

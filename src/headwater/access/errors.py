@@ -71,7 +71,8 @@ class InvalidScope(InvalidInput):
         """Names the scope and those there are."""
         super().__init__(
             f"{scope!r} is not a scope.",
-            hint="Use predict:NAME for one endpoint, predict:* for all endpoints, or admin for everything.",
+            hint="Use predict:NAME for one endpoint, repo:NAME:read or repo:NAME:write for a repo "
+            "(* in place of NAME for all), or admin for everything.",
         )
 
 
@@ -109,11 +110,11 @@ class KeyExposed(Refused):
 
 
 class KeyUnusable(Corrupt):
-    """A key file holds no key of the kind that is needed."""
+    """What should be a key is none of the kind that is needed."""
 
     kind = "key-unusable"
 
-    def __init__(self, path: Path, reason: str, *, hint: str = "") -> None:
+    def __init__(self, path: Path | str, reason: str, *, hint: str = "") -> None:
         """Names the file and what is wrong with it."""
         super().__init__(
             f"The key in {path} cannot be used: {reason}.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from headwater.access import jose
 from headwater.access.errors import InvalidPublicKey, KeyUnusable, SignatureInvalid
-from headwater.access.keys import Keys
+from headwater.access.keys import KeySource
 
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
@@ -52,7 +52,7 @@ class Verifier:
 class Signer:
     """Signs with the workspace's own key, and trusts no other."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: KeySource) -> None:
         """Reads no key yet."""
         self._keys = keys
 
@@ -90,9 +90,9 @@ class Signer:
         try:
             key = jose.signing_key(self._keys.signing_key(jose.new_signing_key))
         except ValueError as error:
-            raise KeyUnusable(self._keys.signing_key_path, str(error)) from None
+            raise KeyUnusable(self._keys.signing_key_place, str(error)) from None
         if not key.is_private:
-            raise KeyUnusable(self._keys.signing_key_path, "it is only the public half")
+            raise KeyUnusable(self._keys.signing_key_place, "it is only the public half")
         return key
 
     @cached_property

@@ -6,7 +6,7 @@ Every function takes the connection of the transaction that it is part of.
 import msgspec
 import sqlalchemy as sa
 
-from headwater.access.tables import tokens
+from headwater.access.tables import tokens, workspace_keys
 
 
 class TokenRow(msgspec.Struct, frozen=True):
@@ -62,3 +62,27 @@ def revoked_ids(conn: sa.Connection, now_ms: int) -> frozenset[str]:
     """Returns the ids of revoked tokens that have not expired by themselves."""
     query = sa.select(tokens.c.id).where(tokens.c.revoked_ms.is_not(None), tokens.c.expires_ms > now_ms)
     return frozenset(conn.execute(query).scalars())
+
+
+def key_named(conn: sa.Connection, name: str) -> bytes | None:
+    """Returns one of the workspace's keys, if it was made."""
+    found: bytes | None = conn.execute(
+        sa.select(workspace_keys.c.content).where(workspace_keys.c.name == name)
+    ).scalar()
+    return found
+
+
+def all_keys(conn: sa.Connection) -> dict[str, bytes]:
+    """Returns the keys that were made."""
+    return {row.name: row.content for row in conn.execute(sa.select(workspace_keys))}
+
+
+def add_key(conn: sa.Connection, name: str, content: bytes) -> None:
+    """Keeps a key, unless there is one of this name."""
+    conn.execute(_ADD_KEY, {"name": name, "content": content})
+
+
+# One statement that SQLite and PostgreSQL both read.
+_ADD_KEY = sa.text(
+    "INSERT INTO workspace_keys (name, content) VALUES (:name, :content) ON CONFLICT (name) DO NOTHING"
+)

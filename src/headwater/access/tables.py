@@ -1,4 +1,4 @@
-"""The table of tokens: who may do what until when, and never the text of a token."""
+"""The tables of tokens (who may do what until when, never the text of a token), and of keys."""
 
 import sqlalchemy as sa
 
@@ -15,4 +15,12 @@ tokens = sa.Table(
     sa.Column("revoked_ms", sa.BigInteger, nullable=True),
     sa.Index("tokens_by_age", "created_ms", "id"),
     sa.Index("tokens_by_revocation", "revoked_ms"),
+)
+
+# The keys of a workspace without a folder.
+workspace_keys = sa.Table(
+    "workspace_keys",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )

@@ -11,7 +11,9 @@ working in every process.
 """
 
 import hashlib
+import hmac
 import threading
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Collection
 from functools import cached_property
@@ -29,8 +31,8 @@ from headwater.access.errors import (
     TokenMissing,
     TokenNotFound,
 )
-from headwater.access.keys import Keys
-from headwater.access.scopes import allows, normal_scopes
+from headwater.access.keys import KeySource
+from headwater.access.scopes import allows, normal_scopes, opens_repos
 from headwater.api.documents import Listing, TokenInfo
 from headwater.clock import Clock, SystemClock, rfc3339
 from headwater.db import Catalog
@@ -79,7 +81,7 @@ class Tokens:
     def __init__(
         self,
         catalog: Catalog,
-        keys: Keys,
+        keys: KeySource,
         *,
         workspace: str,
         clock: Clock | None = None,
@@ -138,7 +140,8 @@ class Tokens:
             )
         with self._catalog.write() as conn:
             store.add_token(conn, row)
-        return _info(row, text)
+        secret_key = self.secret_key(row.id) if opens_repos(wanted) else None
+        return _info(row, text, secret_key)
 
     def list(self, *, limit: int = _PAGE, after: str | None = None) -> Listing[TokenInfo]:
         """Returns the tokens that are neither revoked nor expired, oldest first, without their texts.
@@ -195,6 +198,39 @@ class Tokens:
             raise TokenExpired
         return claims
 
+    def secret_key(self, token_id: str) -> str:
+        """Returns what requests are signed with in a token's name where its text is never sent.
+
+        It is derived from the workspace's secret, so nothing more is kept, and
+        who knows one token's key learns nothing of another's.
+        """
+        said = b"\0".join((b"headwater secret key 1", self._workspace.encode(), token_id.encode()))
+        return urlsafe_b64encode(hmac.digest(self._keys.token_secret(), said, "sha256")[:30]).decode()
+
+    def claims_of(self, token_id: str) -> Claims:
+        """Returns what the token with this id allows; for who has verified a signature by its secret key.
+
+        Raises:
+            TokenExpired: It is over.
+            TokenInvalid: There is none, or it was revoked.
+        """
+        self._refresh_when_due()
+        mark = b"id:" + token_id.encode("utf-8", "surrogatepass")
+        with self._lock:
+            claims = self._known.get(mark)
+        if claims is None:
+            with self._catalog.read() as conn:
+                row = store.token_by_id(conn, token_id)
+            if row is None:
+                raise TokenInvalid("is not known here")
+            if row.revoked_ms is not None:
+                raise TokenInvalid("was revoked")
+            claims = Claims(TokenId(row.id), tuple(row.scopes.split()), row.expires_ms + _LEEWAY_S * 1000)
+            self._remember(mark, claims)
+        if self._clock.now_ms() >= claims.expires_ms:
+            raise TokenExpired
+        return claims
+
     def refresh(self) -> None:
         """Reads revocations again, now; otherwise `verify` does it every few seconds."""
         moment_s = self._clock.monotonic_s()
@@ -244,7 +280,7 @@ class Tokens:
         try:
             return jose.token_key(secret)
         except ValueError as error:
-            raise KeyUnusable(self._keys.token_secret_path, str(error)) from None
+            raise KeyUnusable(self._keys.token_secret_place, str(error)) from None
 
 
 def _judge(name: str, scopes: Collection[str], ttl_s: float) -> None:
@@ -263,9 +299,15 @@ def _judge(name: str, scopes: Collection[str], ttl_s: float) -> None:
         )
 
 
-def _info(row: store.TokenRow, text: str | None = None) -> TokenInfo:
+def _info(row: store.TokenRow, text: str | None = None, secret_key: str | None = None) -> TokenInfo:
     return TokenInfo(
-        id=row.id, token=text, scopes=row.scopes.split(), expires=rfc3339(row.expires_ms), name=row.name
+        id=row.id,
+        token=text,
+        scopes=row.scopes.split(),
+        expires=rfc3339(row.expires_ms),
+        name=row.name,
+        access_key=row.id if opens_repos(row.scopes.split()) else None,
+        secret_key=secret_key,
     )
 
 

@@ -44,7 +44,13 @@ class FileInfo(msgspec.Struct, frozen=True):
 
 
 class WorkspaceInfo(msgspec.Struct, frozen=True):
-    """A workspace: where it is, what is in it."""
+    """A workspace: where it is, what is in it.
+
+    `size` is that of the repos' heads, `stored` what all commits take, and
+    `named` what they would take if each had files of its own; `deduplicated`
+    is the share of `named` that is not stored again. `unpacked` bytes still
+    lie in the catalog; `reserved` segments are being written.
+    """
 
     url: str
     catalog: str
@@ -53,6 +59,60 @@ class WorkspaceInfo(msgspec.Struct, frozen=True):
     repos: int
     size: int
     stored: int
+    named: int = 0
+    deduplicated: float = 0.0
+    unpacked: int = 0
+    reserved: int = 0
+    packed_objects: int = 0
+
+
+class SweepInfo(msgspec.Struct, frozen=True):
+    """What `gc` freed: segments, their bytes, whole objects, reservations that ran out, objects that nothing named."""
+
+    segments: int
+    size: int
+    objects: int
+    reservations: int
+    orphans: int
+    erased: int
+    kept: int
+    packed: int
+
+
+class FindingInfo(msgspec.Struct, frozen=True):
+    """Something that `check` found wrong, where it lies, and the commits and paths that it touches."""
+
+    kind: str
+    what: str
+    where: str
+    segment: int | None
+    object: str | None
+    offset: int | None
+    commits: list[str]
+    paths: list[str]
+    advice: str
+    repaired: str
+    damage: bool
+
+
+class SettingInfo(msgspec.Struct, frozen=True):
+    """A setting of the workspace: its dotted name, its value, and what it is by default."""
+
+    name: str
+    value: Any
+    default: Any
+
+
+class MoveInfo(msgspec.Struct, frozen=True):
+    """A move of a workspace to another place: from where, to where, how it ended, and how much this run brought."""
+
+    id: str
+    source: str
+    target: str
+    state: Literal["moving", "moved", "copied", "abandoned"]
+    rows: int
+    objects: int
+    size: int
 
 
 class RepoInfo(msgspec.Struct, frozen=True):
@@ -67,13 +127,22 @@ class RepoInfo(msgspec.Struct, frozen=True):
 
 
 class BranchInfo(msgspec.Struct, frozen=True):
-    """A branch or tag and the commit that it names."""
+    """A branch or tag and the commit that it names; of a branch just moved, `set` is that of the jobs it started."""
 
     name: str
     repo: str
     commit: str | None
     moved: str
     trigger: dict[str, Any] | None = None
+    set: str | None = None
+
+
+class PurgeInfo(msgspec.Struct, frozen=True):
+    """When, by whom and why the files of a commit were given up."""
+
+    at: str
+    by: str
+    reason: str
 
 
 class CommitInfo(msgspec.Struct, frozen=True):
@@ -91,6 +160,48 @@ class CommitInfo(msgspec.Struct, frozen=True):
     state: CommitState
     provenance: list[Provenance]
     metadata: dict[str, str] = {}
+    purged: PurgeInfo | None = None
+
+
+class ConflictSide(msgspec.Struct, frozen=True):
+    """What one side of a merge has at a path."""
+
+    hash: str
+    size: int
+
+
+class ConflictRow(msgspec.Struct, frozen=True):
+    """A path that a merge cannot decide: what was there before, here (`ours`) and in what is merged (`theirs`).
+
+    `below` is a file of the other side in a folder of this name, where the path is a file and a folder at once.
+    """
+
+    path: str
+    kind: Literal["changed", "added", "deleted-here", "deleted-there", "file-folder", "unknown-base"]
+    base: ConflictSide | None
+    ours: ConflictSide | None
+    theirs: ConflictSide | None
+    below: str | None = None
+
+
+class MergeInfo(msgspec.Struct, frozen=True):
+    """A merge: which commit the branch is at now, how it came there, and how many conflicts were settled."""
+
+    repo: str
+    branch: str
+    how: Literal["merged", "forwarded", "nothing to merge"]
+    commit: str
+    merged: str
+    base: str | None
+    settled: int = 0
+
+
+class RetentionInfo(msgspec.Struct, frozen=True):
+    """How long a repo keeps commits that nothing names: the newest so many of each branch, and the younger ones."""
+
+    repo: str
+    last: int | None
+    days: int | None
 
 
 class DiffRow(msgspec.Struct, frozen=True):
@@ -100,6 +211,25 @@ class DiffRow(msgspec.Struct, frozen=True):
     change: Change
     old_size: int | None
     new_size: int | None
+
+
+class TextDiff(msgspec.Struct, frozen=True):
+    """What differs in a file between two commits, as a unified diff; where there is none, `omitted` says why."""
+
+    path: str
+    change: Change
+    text: str | None
+    omitted: Literal["binary", "too large"] | None = None
+
+
+class MatchInfo(msgspec.Struct, frozen=True):
+    """A file or folder that a glob matched, and what the glob's `(…)` captured in its path."""
+
+    path: str
+    size: int
+    hash: str
+    kind: Literal["file", "folder"]
+    captures: list[str]
 
 
 class DatumCounts(msgspec.Struct, frozen=True):
@@ -209,13 +339,21 @@ class EnvironmentInfo(msgspec.Struct, frozen=True):
 
 
 class TokenInfo(msgspec.Struct, frozen=True):
-    """A token; its text is shown once, when it is made."""
+    """A token; its text is shown once, when it is made, and so are the keys that the S3 gateway knows it by."""
 
     id: str
     token: str | None
     scopes: list[str]
     expires: str | None
     name: str = ""
+    access_key: str | None = None
+    secret_key: str | None = None
+
+
+class GatewayInfo(msgspec.Struct, frozen=True):
+    """The S3 gateway: what clients take for the endpoint."""
+
+    url: str
 
 
 class EndpointInfo(msgspec.Struct, frozen=True):

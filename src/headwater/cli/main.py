@@ -22,22 +22,32 @@ _EPILOGUE = (
 # showing it imports nothing.
 _COMMANDS = {
     "Workspace": [
-        ("init", "workspace:init", "Make a workspace in a folder"),
+        ("init", "workspace:init", "Make a workspace in a folder or a database"),
         ("status", "workspace:status", "Show where the workspace is and what it holds"),
+        ("move", "workspace:move", "Move the workspace to another catalog and object store"),
+        ("check", "care:check", "Check that everything stored is there and whole"),
+        ("gc", "care:gc", "Free what no commit needs any more"),
+        ("setting", "settings:setting", "List and change settings"),
         ("worker", "workspace:worker", "Take tasks from the queue and run them"),
         ("demo", "workspace:demo", "Tell a story from a data file to a served prediction"),
     ],
     "Repos": [
-        ("repo", "repos:repo", "Create, list and show repos"),
-        ("put", "files:put", "Commit files, folders or stdin to a branch"),
+        ("repo", "repos:repo", "Create, list, show, retain and delete repos"),
+        ("put", "files:put", "Commit files, folders or stdin to a branch, or add them to an open commit"),
         ("get", "files:get", "Copy a file or folder of a commit to this machine"),
-        ("cat", "files:cat", "Write a file of a commit to stdout"),
-        ("ls", "files:ls", "List a folder of a commit"),
+        ("cat", "files:cat", "Write a file of a commit, or a part of it, to stdout"),
+        ("ls", "files:ls", "List a folder of a commit, all files below it, or what matches a glob"),
+        ("rm", "files:rm", "Delete files and folders on a branch or in an open commit"),
+        ("cp", "files:cp", "Copy a file or folder from any commit to a branch or open commit"),
+        ("mv", "files:mv", "Move a file or folder on a branch, or from one branch to another"),
+        ("commit", "commits:commit", "Start, finish, drop, list, show, squash and purge commits"),
         ("log", "repos:log", "List the commits of a branch, newest first"),
-        ("diff", "repos:diff", "List what differs between two commits"),
-        ("branch", "repos:branch", "Create and list branches"),
-        ("tag", "repos:tag", "Create and list tags"),
+        ("diff", "repos:diff", "List what differs between two commits, of one repo or of two"),
+        ("branch", "repos:branch", "Create, list, move and delete branches"),
+        ("tag", "repos:tag", "Create, list and delete tags"),
+        ("merge", "history:merge", "Merge a commit into a branch of its repo"),
         ("why", "repos:why", "Show what made a commit, a file, a model version or a prediction"),
+        ("impact", "commits:impact", "List the commits that were made of a commit, newest first"),
     ],
     "Models": [
         ("train", "training:train", "Send a training request"),
@@ -50,6 +60,7 @@ _COMMANDS = {
     ],
     "Serving": [
         ("serve", "serving:serve", "Serve models of an environment over REST"),
+        ("gateway", "gateway:gateway", "Serve branches, tags and commits as S3 buckets"),
         ("token", "serving:token", "Create, list and revoke tokens"),
     ],
 }
@@ -107,7 +118,7 @@ def _run(line: Sequence[str]) -> int:
     from headwater.errors import Error, Internal
 
     try:
-        build_app()(list(line), exit_on_error=False, print_error=False)
+        status = build_app()(list(line), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         output.fail_usage(str(error))
         return 2
@@ -123,7 +134,7 @@ def _run(line: Sequence[str]) -> int:
             raise
         output.fail(Internal(error))
         return 1
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def _example(command: Callable[..., Any] | None) -> str:

@@ -36,12 +36,13 @@ class Lines:
         """Writes to the stream."""
         self._stream, self._last = stream, ""
 
-    def start(self, what: str, total: int | None = None) -> None:
+    def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
         """Says what begins, and how much it is."""
         self._last = ""
-        self._say(f"{what} …" if total is None else f"{what} ({total}) …")
+        known = ([] if total is None else [str(total)]) + ([] if not size_bytes else [in_bytes(size_bytes)])
+        self._say(f"{what} ({', '.join(known)}) …" if known else f"{what} …")
 
-    def advance(self, steps: int = 1, note: str = "") -> None:  # noqa: ARG002 - a line has no bar to move
+    def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:  # noqa: ARG002 - a line has no bar to move
         """Says the note, where it is a new one."""
         if note and note != self._last:
             self._last = note
@@ -64,19 +65,29 @@ class Bar:
         """Draws with rich."""
         self._bars = bars
         self._task: TaskID | None = None
+        self._steps = self._size = 0
+        self._total: int | None = None
+        self._whole: int | None = None
 
-    def start(self, what: str, total: int | None = None) -> None:
-        """Begins a bar."""
-        self._task = self._bars.add_task(what, total=total, note="", count="")
+    def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
+        """Begins a bar; it moves with the bytes where they are known."""
+        self._steps = self._size = 0
+        self._total, self._whole = total, size_bytes
+        self._task = self._bars.add_task(what, total=size_bytes or total, note="", count="")
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
+    def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
         """Moves it."""
         if self._task is None:
             return
-        self._bars.update(self._task, advance=steps, note=note)
-        task = self._bars.tasks[-1]
-        whole = "" if task.total is None else f"/{task.total:.0f}"
-        self._bars.update(self._task, count=f"{task.completed:.0f}{whole}" if task.completed else "")
+        self._steps += steps
+        self._size += size_bytes
+        of = "" if self._total is None else f"/{self._total}"
+        count = f"{self._steps}{of}" if self._steps else ""
+        if self._size:
+            whole = "" if not self._whole else f" of {in_bytes(self._whole)}"
+            count += f"{' files, ' if count else ''}{in_bytes(self._size)}{whole}"
+        done = self._size if self._whole else self._steps
+        self._bars.update(self._task, completed=done, note=note, count=count)
 
     def finish(self, note: str = "") -> None:
         """Takes the bar away and leaves the note as a line."""
@@ -85,3 +96,11 @@ class Bar:
             self._task = None
         if note:
             self._bars.console.print(f"  {note}", markup=False)
+
+
+def in_bytes(size: int) -> str:
+    """Returns a number of bytes as a person reads it."""
+    amount, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"

@@ -7,9 +7,9 @@ from cyclopts import App, Parameter
 from headwater.cli import output
 from headwater.cli.opening import open_here
 
-repo = App(name="repo", help="Create, list and show repos")
-branch = App(name="branch", help="Create and list branches")
-tag = App(name="tag", help="Create and list tags")
+repo = App(name="repo", help="Create, list, show, retain and delete repos")
+branch = App(name="branch", help="Create, list, move and delete branches")
+tag = App(name="tag", help="Create, list and delete tags")
 
 Limit = Annotated[int, Parameter(help="At most so many")]
 Cursor = Annotated[str | None, Parameter(help="Go on behind the page that gave this as `next`")]
@@ -54,31 +54,84 @@ def show_repo(name: str) -> None:
         output.show(workspace.repo(name).info())
 
 
-def log(ref: str, *, limit: Limit = 50, cursor: Cursor = None) -> None:
+@repo.command(name="retain")
+def retain_repo(
+    name: str,
+    *,
+    last: int | None = None,
+    days: int | None = None,
+    off: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Set, or show, how long a repo keeps commits that no branch or tag names
+
+    Example:
+        headwater repo retain reviews --last 30 --days 90
+
+    Args:
+        name: The repo
+        last: Keep the newest so many of each branch
+        days: Keep those younger than so many days
+        off: Keep all
+    """
+    with open_here() as workspace:
+        if off or last is not None or days is not None:
+            output.show(workspace.retain(name, last=None if off else last, days=None if off else days))
+        else:
+            output.show(workspace.retention(name))
+
+
+@repo.command(name="delete")
+def delete_repo(
+    name: str, *, force: Annotated[bool, Parameter(negative=())] = False, reason: str = "deleted"
+) -> None:
+    """Delete a repo that no pipeline reads or writes
+
+    Example:
+        headwater repo delete drafts
+
+    Args:
+        name: The repo
+        force: Also where commits of other repos were made of its commits
+        reason: Why, for whoever asks for a file later
+    """
+    with open_here() as workspace:
+        output.show(workspace.delete_repo(name, force=force, reason=reason))
+
+
+def log(ref: str, *, path: str | None = None, limit: Limit = 50, cursor: Cursor = None) -> None:
     """List the commits of a branch, newest first
 
     Example:
-        headwater log reviews@main
+        headwater log reviews@main --path /2026
 
     Args:
         ref: A repo, or REPO@BRANCH, REPO@TAG, REPO@COMMIT
+        path: Only commits that changed this file, or something in this folder
     """
     with open_here() as workspace:
-        output.show(workspace.log(ref, limit=limit, cursor=cursor))
+        output.show(workspace.log(ref, path=path, limit=limit, cursor=cursor))
 
 
-def diff(old: str, new: str) -> None:
-    """List what differs between two commits
+def diff(
+    old: str,
+    new: str,
+    *,
+    text: Annotated[bool, Parameter(negative=())] = False,
+    path: str = "/",
+) -> None:
+    """List what differs between two commits, of one repo or of two
 
     Example:
-        headwater diff reviews@main^ reviews@main
+        headwater diff reviews@main^ reviews@main --text
 
     Args:
         old: The one commit
-        new: The other, of the same repo
+        new: The other
+        text: Show the lines that differ in each file
+        path: Only this file, or what is in this folder
     """
     with open_here() as workspace:
-        output.show(workspace.diff(old, new))
+        output.show(workspace.diff(old, new, path=path, as_text=text))
 
 
 def why(ref: str) -> None:
@@ -123,6 +176,36 @@ def list_branches(name: str) -> None:
         output.show(workspace.repo(name).branches())
 
 
+@branch.command(name="move")
+def move_branch(ref: str, to: str, *, expect: str | None = None) -> None:
+    """Move a branch to another commit of its repo; pipelines that follow it start
+
+    Example:
+        headwater branch move reviews@main reviews@staging
+
+    Args:
+        ref: REPO@BRANCH
+        to: The commit that it shall name
+        expect: The commit that it must be at now; else nothing is done
+    """
+    with open_here() as workspace:
+        output.show(workspace.move_branch(ref, to, expect=expect))
+
+
+@branch.command(name="delete")
+def delete_branch(ref: str) -> None:
+    """Delete a branch; its commits stay
+
+    Example:
+        headwater branch delete reviews@staging
+
+    Args:
+        ref: REPO@BRANCH
+    """
+    with open_here() as workspace:
+        output.show(workspace.delete_branch(ref))
+
+
 @tag.command(name="create")
 def create_tag(ref: str, *, at: str) -> None:
     """Create a tag
@@ -150,3 +233,17 @@ def list_tags(name: str) -> None:
     """
     with open_here() as workspace:
         output.show(workspace.repo(name).tags())
+
+
+@tag.command(name="delete")
+def delete_tag(ref: str) -> None:
+    """Delete a tag; its commit stays
+
+    Example:
+        headwater tag delete reviews@v1
+
+    Args:
+        ref: REPO@TAG
+    """
+    with open_here() as workspace:
+        output.show(workspace.delete_tag(ref))

@@ -4,6 +4,7 @@ One function per document; a type without one is shown field by field.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from rich.table import Table
 from headwater.api import documents as doc
 
 Row = tuple[str, ...]
+
+_SIZES = ("size", "stored", "named", "unpacked")  # fields in bytes
+_SHARES = ("deduplicated",)
 
 
 def render(document: Any, console: Console) -> None:
@@ -39,9 +43,9 @@ def _render_list(items: Iterable[Any], console: Console) -> None:
     if first is None:
         console.print("(none)")
         return
-    if isinstance(first, str | doc.WhyStep):
-        for item in (first, *rows):
-            console.print(item if isinstance(item, str) else _why_text(item))
+    if type(first) in _TEXTS:
+        for item in chain((first,), rows):
+            console.print(_TEXTS[type(item)](item))
         return
     headings, cells = _LISTS.get(type(first), (None, None))
     if headings is None or cells is None:
@@ -64,7 +68,8 @@ def _fields(document: Any, console: Console) -> None:
         return
     width = max((len(name) for name in plain), default=0)
     for name, value in plain.items():
-        console.print(f"{name:<{width}}  {_plain(value)}")
+        shown = size_text(value) if name in _SIZES else f"{value:.1%}" if name in _SHARES else _plain(value)
+        console.print(f"{name:<{width}}  {shown}")
 
 
 def _plain(value: Any) -> str:
@@ -100,6 +105,11 @@ def _file(item: doc.FileInfo) -> Row:
     )
 
 
+def _match(item: doc.MatchInfo) -> Row:
+    path, size, hash = _file(doc.FileInfo(item.path, item.size, item.hash, item.kind))
+    return (path, size, hash, "  ".join(item.captures))
+
+
 def _commit(item: doc.CommitInfo) -> Row:
     return (item.id[:12], item.created, item.branch, str(item.files), size_text(item.size), item.message)
 
@@ -114,6 +124,11 @@ def _branch(item: doc.BranchInfo) -> Row:
 
 def _diff(item: doc.DiffRow) -> Row:
     return (item.change, item.path, size_text(item.old_size), size_text(item.new_size))
+
+
+def _conflict(item: doc.ConflictRow) -> Row:
+    sides = (None if side is None else side.size for side in (item.base, item.ours, item.theirs))
+    return (item.kind, item.path, *(size_text(side) for side in sides), item.below or "")
 
 
 def _job(item: doc.JobInfo) -> Row:
@@ -160,6 +175,16 @@ def _why_text(item: doc.WhyStep) -> str:
     return f"{item.kind:<10}  {item.ref}\n{'':<10}  {item.because}{': ' + item.what if item.what else ''}"
 
 
+def _setting(item: doc.SettingInfo) -> Row:
+    return (item.name, str(item.value), str(item.default))
+
+
+def _text_diff(item: doc.TextDiff) -> str:
+    if item.text:
+        return item.text.rstrip("\n")
+    return f"{item.path}: {item.change}, {item.omitted or 'without a line that differs'}"
+
+
 def _environment(item: doc.EnvironmentInfo) -> Row:
     return (item.name, item.before or "-", str(len(item.gates)))
 
@@ -177,18 +202,23 @@ def _promotion(item: doc.PromotionInfo) -> Row:
     )
 
 
+_TEXTS: dict[type, Callable[[Any], str]] = {str: str, doc.WhyStep: _why_text, doc.TextDiff: _text_diff}
+
 _LISTS: dict[type, tuple[Row, Callable[[Any], Row]]] = {
     doc.FileInfo: (("path", "size", "hash"), _file),
+    doc.MatchInfo: (("path", "size", "hash", "captures"), _match),
     doc.CommitInfo: (("commit", "created", "branch", "files", "size", "message"), _commit),
     doc.RepoInfo: (("repo", "kind", "files", "size", "branches"), _repo),
     doc.BranchInfo: (("name", "repo", "commit", "moved"), _branch),
     doc.DiffRow: (("change", "path", "old", "new"), _diff),
+    doc.ConflictRow: (("conflict", "path", "base", "ours", "theirs", "below"), _conflict),
     doc.JobInfo: (("id", "pipeline", "state", "datums", "created", "note"), _job),
     doc.ModelInfo: (("model", "latest", "versions", "environments"), _model),
     doc.VersionInfo: (("version", "created", "environments", "scores"), _version),
     doc.GateResult: (("result", "gate", "target", "value", "limit"), _gate),
     doc.TokenInfo: (("id", "name", "scopes", "expires"), _token),
     doc.EndpointInfo: (("endpoint", "model", "version", "state", "url"), _endpoint),
+    doc.SettingInfo: (("setting", "value", "default"), _setting),
     doc.EnvironmentInfo: (("environment", "after", "gates"), _environment),
     doc.PromotionInfo: (("environment", "version", "entered", "gates", "by", "at"), _promotion),
 }
@@ -217,6 +247,17 @@ def _show_version(item: doc.VersionInfo, console: Console) -> None:
     console.print(table)
 
 
+def _show_commit(item: doc.CommitInfo, console: Console) -> None:
+    width = len("provenance")
+    for name in ("id", "set", "repo", "branch", "parent", "state", "created", "message", "files"):
+        console.print(f"{name:<{width}}  {_plain(getattr(item, name))}")
+    console.print(f"{'size':<{width}}  {size_text(item.size)}")
+    for key, value in item.metadata.items():
+        console.print(f"{'metadata':<{width}}  {key}={value}")
+    for entry in item.provenance:
+        console.print(f"{'provenance':<{width}}  {entry.role}: {entry.kind} {entry.repo}@{entry.id}")
+
+
 def _show_promotion(item: doc.PromotionInfo, console: Console) -> None:
     verb = "is now in" if item.moved else "did not enter"
     console.print(f"{item.model}@{item.version} {verb} {item.environment}")
@@ -232,6 +273,7 @@ def _show_token(item: doc.TokenInfo, console: Console) -> None:
 
 
 _PAGES: dict[type, Callable[[Any, Console], None]] = {
+    doc.CommitInfo: _show_commit,
     doc.VersionInfo: _show_version,
     doc.PromotionInfo: _show_promotion,
     doc.TokenInfo: _show_token,

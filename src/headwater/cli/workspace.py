@@ -8,19 +8,20 @@ from cyclopts import Parameter
 
 from headwater.cli import output
 from headwater.cli.opening import open_here
-from headwater.workspace import Workspace
+from headwater.workspace import Workspace, move_workspace
 
 
-def init(url: str = ".") -> None:
-    """Make a workspace in a folder
+def init(url: str = ".", *, objects: str | None = None) -> None:
+    """Make a workspace in a folder or a database
 
     Example:
-        headwater init ./work
+        headwater init postgresql://ann@db.example/team --objects s3://team/headwater
 
     Args:
-        url: The folder; it gets a subfolder .headwater
+        url: A folder, which gets a subfolder .headwater, or the URL of a PostgreSQL database
+        objects: Where objects lie: a folder, or a bucket such as s3://bucket/prefix; a database needs it
     """
-    with Workspace.create(output.options().workspace or url) as workspace:
+    with Workspace.create(output.options().workspace or url, objects=objects) as workspace:
         output.show(workspace.info())
 
 
@@ -32,6 +33,26 @@ def status() -> None:
     """
     with open_here() as workspace:
         output.show(workspace.info())
+
+
+def move(
+    to: str | None = None, *, objects: str | None = None, keep: bool = False, abandon: bool = False
+) -> None:
+    """Move the workspace to another catalog and object store
+
+    Example:
+        headwater move postgresql://ann@db.example/team --objects s3://team/headwater
+
+    Args:
+        to: Where it goes: a folder, or the URL of a PostgreSQL database
+        objects: Where its objects go: a folder, or a bucket such as s3://bucket/prefix
+        keep: Leave it usable where it is too; what is made is a copy
+        abandon: Give up a move that did not come to its end
+    """
+    source = output.options().workspace
+    with output.progress() as progress:
+        moved = move_workspace(source, to, objects=objects, keep=keep, abandon=abandon, progress=progress)
+    output.show(moved)
 
 
 def worker(

@@ -8,22 +8,28 @@ Every floor puts its tables into `metadata` and its migration into
 `migrations/versions`. Knows nothing of what the floors keep.
 """
 
+from headwater.db.barrier import lift_barrier, raise_barrier
 from headwater.db.catalog import Catalog
 from headwater.db.counters import Counters
 from headwater.db.errors import (
+    CatalogClosed,
     CatalogCorrupt,
     CatalogNotFound,
     CatalogUnavailable,
     LeaseLost,
     NestedTransaction,
     NetworkFileSystem,
+    TransactionUndone,
     WriteInSnapshot,
 )
+from headwater.db.later import later
 from headwater.db.lease import Lease, Leases
-from headwater.db.metadata import metadata
+from headwater.db.metadata import KEY, metadata
 
 __all__ = [
+    "KEY",
     "Catalog",
+    "CatalogClosed",
     "CatalogCorrupt",
     "CatalogNotFound",
     "CatalogUnavailable",
@@ -33,6 +39,10 @@ __all__ = [
     "Leases",
     "NestedTransaction",
     "NetworkFileSystem",
+    "TransactionUndone",
     "WriteInSnapshot",
+    "later",
+    "lift_barrier",
     "metadata",
+    "raise_barrier",
 ]

@@ -1,25 +1,24 @@
 """The catalog: the one database in which everything that must happen together does.
 
-Readers see one consistent snapshot and wait for nobody. Writers take turns
-(see `turn`), so a write transaction begins at once, never has to be repeated
-because of another, and costs one fsync, checkpoints apart. Knows no tables
-but its own; each floor keeps its statements in its `store.py`.
+Readers see one consistent snapshot and wait for nobody. A writer is alone, so
+what it reads before it decides stays true until its transaction ends; only
+what says `shared=True` runs beside others, where the database can do that,
+and locks the rows that it decides by. Knows no tables but its own; each floor
+keeps its statements in its `store.py`.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from headwater.clock import Clock, SystemClock
 from headwater.db import schema
-from headwater.db.engine import WRITES, sqlite_engine
-from headwater.db.errors import CatalogCorrupt, CatalogNotFound, NestedTransaction, cannot_write
-from headwater.db.place import refuse_network, sqlite_path
-from headwater.db.turn import FileLock
-from headwater.errors import AlreadyExists, Error
+from headwater.db.backend import Backend
+from headwater.db.errors import NestedTransaction
+from headwater.db.place import scheme_of
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -30,13 +29,12 @@ class Catalog:
     def __init__(self, url: str, *, clock: Clock = _SYSTEM_CLOCK) -> None:
         """Prepares access; `create` and `open` are the ways in."""
         self.url = url
-        self.dialect = "sqlite"
-        self._path = sqlite_path(url)
+        self._backend = _backend(url)
+        self.dialect = self._backend.dialect
+        self.place = self._backend.place
         self._clock = clock
-        refuse_network(self._path)
-        self._engine = sqlite_engine(self._path)
-        self._writes = self._engine.execution_options(**{WRITES: True})
-        self._turn = FileLock(self._path)
+        # A clock that a test moves by hand is the catalog's clock wherever the catalog is.
+        self._asks_server = self.dialect != "sqlite" and type(clock) is SystemClock
         self._inside = threading.local()
 
     @classmethod
@@ -44,27 +42,23 @@ class Catalog:
         """Makes a catalog with the newest schema, and its folder where there is none.
 
         Args:
-            url: `sqlite:///` and the absolute path of a file.
-            clock: The clock that leases go by.
+            url: `sqlite:///` and the absolute path of a file, or
+                `postgresql://USER@HOST/DATABASE`, with `?schema=NAME` for another schema than `public`.
+            clock: The clock that leases go by; a PostgreSQL server's own stands in for the machine's.
 
         Raises:
             AlreadyExists: There is one already.
-            CatalogUnavailable: The folder cannot be written.
+            CatalogNotFound: The server has no such database.
+            CatalogUnavailable: The folder cannot be written, or the server refuses.
+            MissingExtra: The catalog is on PostgreSQL, and its driver is not installed.
             NetworkFileSystem: The folder is not on a disk of this machine.
         """
         catalog = cls(url, clock=clock)
-        try:
-            catalog._path.parent.mkdir(parents=True, exist_ok=True)
-            catalog._path.touch(mode=0o666)
-        except OSError as error:
-            raise cannot_write(catalog._path, error) from None
+        catalog._backend.prepare()
         with catalog.writer_turn():
             with catalog.read() as conn:
                 if not schema.is_empty(conn):
-                    raise AlreadyExists(
-                        f"There is a database at {catalog._path} already.",
-                        hint="Open it, or name a folder without one.",
-                    )
+                    raise catalog._backend.already()
             catalog._migrate()
         return catalog
 
@@ -73,50 +67,58 @@ class Catalog:
         """Opens a catalog, migrating it first where its schema is older than this code's.
 
         Args:
-            url: `sqlite:///` and the absolute path of a file.
-            clock: The clock that leases go by.
+            url: As for `create`.
+            clock: As for `create`.
 
         Raises:
             CatalogNotFound: There is none.
-            CatalogCorrupt: The file is something else, or damaged.
-            CatalogUnavailable: The file cannot be opened or migrated.
+            CatalogCorrupt: There is something else, or it is damaged.
+            CatalogUnavailable: It cannot be opened or migrated.
+            MissingExtra: The catalog is on PostgreSQL, and its driver is not installed.
             NetworkFileSystem: The file is not on a disk of this machine.
             VersionMismatch: It was made by a newer Headwater.
         """
         catalog = cls(url, clock=clock)
         with catalog.read() as conn:
-            is_current = catalog._is_current(conn)
+            revision = schema.current_revision(conn)
+            if revision is None:
+                raise catalog._backend.no_catalog(is_empty=schema.is_empty(conn))
+            is_current = schema.is_current(conn, revision) and catalog._backend.is_current(conn)
         if not is_current:
             with catalog.writer_turn():
                 catalog._migrate()
         return catalog
 
-    @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> AbstractContextManager[sa.Connection]:
         """Gives a connection that sees the catalog as it is now, unchanged until the block ends."""
-        with self._engine.connect() as conn, conn.begin():
-            yield conn
+        return self._backend.read()
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, shared: bool = False) -> Iterator[sa.Connection]:
         """Gives a connection whose changes become durable together at the block's end, or not at all.
 
         An exception in the block undoes them. Read what you decide by inside
         the block: nobody else writes meanwhile.
 
+        Args:
+            shared: Others that are shared too may write meanwhile, where the
+                database can do that (SQLite cannot). Only for statements that
+                hold against each other: they lock the rows that they decide
+                by before they read them, each time in the same order.
+
         Raises:
             NestedTransaction: This thread is in such a block already.
-            CatalogUnavailable: Full disk, no permission, or another program holds the file.
+            CatalogUnavailable: Full disk, no permission, a server that is gone, or a file that stays locked.
+            TransactionUndone: The server undid it because of another one.
         """
         if getattr(self._inside, "writing", False):
             raise NestedTransaction
-        with self.writer_turn():
-            self._inside.writing = True
-            try:
-                with self._writes.connect() as conn, conn.begin():
-                    yield conn
-            finally:
-                self._inside.writing = False
+        self._inside.writing = True
+        try:
+            with self._backend.write(shared=shared) as conn:
+                yield conn
+        finally:
+            self._inside.writing = False
 
     def writer_turn(self) -> AbstractContextManager[None]:
         """Keeps everybody else from writing for the block; `write()` inside it does not wait again.
@@ -125,50 +127,40 @@ class Catalog:
         the transaction itself kept short at the end. A thread may nest it.
 
         Raises:
-            CatalogUnavailable: The lock file beside the catalog cannot be opened.
+            NestedTransaction: This thread is in a write block, which may run beside others.
+            CatalogUnavailable: The lock file beside the catalog cannot be opened, or the server is gone.
         """
-        return self._turn.hold()
+        if getattr(self._inside, "writing", False):
+            raise NestedTransaction
+        return self._backend.turn()
 
-    def now_ms(self, conn: sa.Connection) -> int:  # noqa: ARG002 - a database server's clock is asked through it
-        """Returns milliseconds since 1970 by the clock that leases go by: for SQLite the machine's."""
-        return self._clock.now_ms()
+    def now_ms(self, conn: sa.Connection) -> int:
+        """Returns milliseconds since 1970 by the clock that leases go by: the server's, else the machine's."""
+        told = self._backend.server_ms(conn) if self._asks_server else None
+        return self._clock.now_ms() if told is None else told
+
+    @property
+    def engine(self) -> sa.Engine:
+        """What runs the statements, for those who count or watch them."""
+        return self._backend.engine
 
     def close(self) -> None:
-        """Lets go of the file; the last one to do so folds the log into the database."""
-        self._engine.dispose()
-
-    def _is_current(self, conn: sa.Connection) -> bool:
-        revision = schema.current_revision(conn)
-        if revision is None:
-            raise self._no_catalog(is_empty=schema.is_empty(conn))
-        driver: Any = conn.connection.driver_connection
-        is_wal = (
-            driver.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        )  # a copy of a catalog may have lost it
-        return schema.is_current(conn, revision) and is_wal
-
-    def _no_catalog(self, *, is_empty: bool) -> Error:
-        if is_empty:
-            return CatalogNotFound(
-                f"{self._path} is empty: its workspace was never finished.",
-                hint="Make it with `headwater init`.",
-            )
-        return CatalogCorrupt(
-            f"{self._path} is a SQLite database, but not a Headwater catalog.",
-            hint="Name the folder of a workspace, or make one with `headwater init`.",
-        )
+        """Lets go of the file or the server."""
+        self._backend.close()
 
     def _migrate(self) -> None:
         """Runs missing migrations; in the writer's turn, so whoever waited finds them done."""
-        with self._writes.connect() as conn:
-            driver: Any = conn.connection.driver_connection
-            driver.execute("PRAGMA query_only=OFF")
-            driver.execute("PRAGMA journal_mode=WAL")
-            driver.execute("PRAGMA foreign_keys=OFF")  # a migration may rebuild a table that others refer to
-            try:
-                with conn.begin():
-                    revision = schema.current_revision(conn)
-                    if revision is None or not schema.is_current(conn, revision):
-                        schema.migrate(conn, now_ms=self.now_ms(conn))
-            finally:
-                driver.execute("PRAGMA foreign_keys=ON")
+        with self._backend.migrating() as conn:
+            revision = schema.current_revision(conn)
+            if revision is None or not schema.is_current(conn, revision):
+                schema.migrate(conn, now_ms=self.now_ms(conn))
+
+
+def _backend(url: str) -> Backend:
+    if scheme_of(url) == "postgresql":
+        from headwater.db.postgres import PostgresBackend
+
+        return PostgresBackend(url)
+    from headwater.db.sqlite import SqliteBackend
+
+    return SqliteBackend(url)

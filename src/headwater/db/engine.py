@@ -16,7 +16,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headwater.db.errors import CatalogCorrupt, CatalogNotFound, CatalogUnavailable, WriteInSnapshot
+from headwater.db.errors import (
+    CatalogCorrupt,
+    CatalogNotFound,
+    CatalogUnavailable,
+    WriteInSnapshot,
+    refused_by_barrier,
+)
 from headwater.errors import Error
 
 WRITES = "headwater_writes"
@@ -71,7 +77,8 @@ def _begin(connection: sa.Connection) -> None:
 
 def _translator(path: Path) -> Callable[[sa.ExceptionContext], BaseException | None]:
     def translate(context: sa.ExceptionContext) -> BaseException | None:
-        return translated(path, context.original_exception)
+        error = context.original_exception
+        return refused_by_barrier(error) or translated(path, error)
 
     return translate
 

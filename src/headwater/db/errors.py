@@ -17,8 +17,14 @@ class CatalogUnavailable(Unavailable):
     kind = "catalog-unavailable"
 
 
+class TransactionUndone(Conflict):
+    """The server undid a transaction because of another that ran at the same time; nothing of it was kept."""
+
+    kind = "transaction-undone"
+
+
 class CatalogCorrupt(Corrupt):
-    """The file is not a catalog, or its pages are damaged."""
+    """The file or schema is not a catalog, or its pages are damaged."""
 
     kind = "catalog-corrupt"
 
@@ -75,6 +81,27 @@ class LeaseLost(Conflict):
             hint="Whoever holds it now goes on with the work; stop, and change nothing more.",
         )
         self.name, self.holder = name, holder
+
+
+BARRIER = "headwater barrier: "
+
+
+class CatalogClosed(Refused):
+    """The catalog takes no changes any more: its workspace is being moved, or has moved."""
+
+    kind = "catalog-closed"
+
+    def __init__(self, reason: str) -> None:
+        """Says why it is closed, and where to go instead."""
+        super().__init__(
+            reason, hint="Stop what works on this workspace, and go on with it where it is by then."
+        )
+
+
+def refused_by_barrier(error: BaseException | None) -> CatalogClosed | None:
+    """Returns the catalog's error for a driver's, when that came from a barrier."""
+    _, is_barrier, reason = str(error).partition(BARRIER)
+    return CatalogClosed(reason.splitlines()[0].strip()) if is_barrier else None
 
 
 def cannot_write(path: Path, error: OSError) -> CatalogUnavailable:

@@ -1,4 +1,4 @@
-"""The one `MetaData` that every floor's tables stand in.
+"""The one `MetaData` that every floor's tables stand in, and the type of their keys.
 
 Constraints without a name get one by rule, because SQLite and PostgreSQL
 invent different ones and a later migration must be able to name them.
@@ -15,3 +15,6 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+# Numbers that the catalog gives to rows. SQLite counts up only what is called INTEGER, and counts in 64 bits.
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

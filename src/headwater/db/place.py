@@ -1,4 +1,4 @@
-"""Where a SQLite catalog lies, and whether it may lie there.
+"""Which database a catalog's URL names, and whether a SQLite file may lie where it says.
 
 SQLite's write-ahead log needs memory shared between all its processes and
 locks that hold, which network file systems do not give.
@@ -17,26 +17,37 @@ _KERNEL = """nfs nfs4 cifs smb smb2 smb3 smbfs ncpfs afs coda ceph glusterfs lus
 pvfs2 davfs"""
 _FUSE = """sshfs glusterfs ceph ceph-fuse s3fs gcsfuse rclone goofys mount-s3 blobfuse blobfuse2 juicefs moosefs mfs
 davfs cvmfs"""
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+_HINT = "Write sqlite:/// and the absolute path of a file, or postgresql://USER@HOST/DATABASE."
 _NETWORK = frozenset(_KERNEL.split()) | {f"fuse.{name}" for name in _FUSE.split()}
+
+
+def scheme_of(url: str) -> str:
+    """Returns which database a catalog's URL names: `sqlite` or `postgresql`.
+
+    Raises:
+        InvalidInput: It names another, or is no URL.
+    """
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        raise InvalidInput(f"{url!r} is not a catalog URL.", hint=_HINT)
+    if scheme in _POSTGRES:
+        return "postgresql"
+    if scheme != "sqlite":
+        raise InvalidInput(f"A catalog cannot lie in {scheme!r}.", hint=_HINT)
+    return scheme
 
 
 def sqlite_path(url: str) -> Path:
     """Returns the absolute path in a `sqlite:////abs/path` URL.
 
     Raises:
-        InvalidInput: The URL names another database, memory, or a relative path.
+        InvalidInput: The URL is none, or names memory or a relative path.
     """
     try:
         parsed = sa.engine.make_url(url)
     except sa.exc.ArgumentError:
-        raise InvalidInput(
-            f"{url!r} is not a catalog URL.", hint="Write sqlite:/// and the absolute path of the file."
-        ) from None
-    if parsed.get_backend_name() != "sqlite":
-        raise InvalidInput(
-            f"A catalog cannot lie in {parsed.get_backend_name()} yet.",
-            hint="Write sqlite:/// and the absolute path of a file.",
-        )
+        raise InvalidInput(f"{url!r} is not a catalog URL.", hint=_HINT) from None
     if not parsed.database or not Path(parsed.database).is_absolute():
         raise InvalidInput(
             f"{url!r} does not name a file by its absolute path.",

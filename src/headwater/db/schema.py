@@ -17,6 +17,11 @@ from headwater.db.tables import schema_history
 from headwater.errors import VersionMismatch
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_ANY_TABLE = "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') LIMIT 1"
+# Other programs use Alembic too, and a schema may be shared with one by mistake.
+_BOTH_TABLES = (
+    "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL AND to_regclass('schema_history') IS NOT NULL"
+)
 _NAME = re.compile(r"(\d{4})_\w+\.py")
 
 
@@ -28,13 +33,18 @@ def revisions() -> tuple[str, ...]:
 
 
 def is_empty(conn: sa.Connection) -> bool:
-    """Tells whether the file has no tables at all."""
-    return conn.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").first() is None
+    """Tells whether the file or schema has no tables at all."""
+    query = "SELECT 1 FROM sqlite_master LIMIT 1" if conn.dialect.name == "sqlite" else _ANY_TABLE
+    return conn.exec_driver_sql(query).first() is None
 
 
 def current_revision(conn: sa.Connection) -> str | None:
-    """Returns the catalog's revision; none for an empty file."""
-    if not conn.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first():
+    """Returns the catalog's revision; none where there is no catalog."""
+    if conn.dialect.name == "sqlite":
+        found = conn.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
+    else:
+        found = conn.exec_driver_sql(_BOTH_TABLES).first()
+    if not found:
         return None
     row = conn.exec_driver_sql("SELECT version_num FROM alembic_version").first()
     return str(row[0]) if row else None

@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 
-from headwater.db.metadata import metadata
+from headwater.db.metadata import KEY, metadata
 
 schema_history = sa.Table(
     "schema_history",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", KEY, primary_key=True),
     sa.Column("revision", sa.Text, nullable=False),
     sa.Column("headwater", sa.Text, nullable=False),
     sa.Column("applied_ms", sa.BigInteger, nullable=False),

@@ -12,7 +12,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from headwater.db.errors import cannot_write
@@ -59,6 +59,8 @@ class FileLock:
             mine.depth = 0
             if handle in self._held:  # else a fork made this process, and the lock is its parent's
                 self._held.discard(handle)
+                with suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_UN)  # a child that was forked just then may have it open
                 os.close(handle)
 
     def forget_after_fork(self) -> None:

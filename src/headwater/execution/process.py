@@ -62,24 +62,22 @@ class WorkerProcess(msgspec.Struct, frozen=True):
 
 
 def start_local_worker(
-    workspace: str,
     *,
     log_file: Path,
     idle_exit_s: float = 30.0,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str],
 ) -> WorkerProcess:
     """Starts `headwater worker` for a workspace and returns at once.
 
     Args:
-        workspace: URL of the workspace.
         log_file: Takes what the process writes, after what is there.
         idle_exit_s: How long it stays without work.
-        environment: Variables beyond those that every worker process gets.
+        environment: Variables beyond those that every worker process gets; they name the workspace.
 
     Raises:
         Unavailable: The log cannot be written or the process not started.
     """
-    command = [sys.executable, "-P", "-m", "headwater", "--workspace", workspace, "worker"]
+    command = [sys.executable, "-P", "-m", "headwater", "worker"]
     command += ["--idle-exit", f"{idle_exit_s:g}"]
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     files = [

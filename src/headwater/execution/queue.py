@@ -65,10 +65,6 @@ class Queue:
             attempts: How often it may be begun before it counts as failed.
         """
         now_ms = self.catalog.now_ms(conn)
-        waiting = store.info(conn, store.by_key(key)) if key is not None else None
-        if waiting is not None:
-            self._merge(conn, waiting, task, priority, not_before_ms)
-            return waiting.id
         values = {
             "key": key,
             "rank": -priority,
@@ -77,21 +73,30 @@ class Queue:
             "attempts_allowed": attempts,
             "created_ms": now_ms,
         }
-        return store.insert(conn, task, values)
+        while True:  # a task with this key may end between the two looks
+            waiting = store.info(conn, store.by_key(key), lock=True) if key is not None else None
+            if waiting is not None:
+                self._merge(conn, waiting, task, priority, not_before_ms)
+                return waiting.id
+            added = store.insert(conn, task, values)
+            if added is not None:
+                return added
 
     def claim(self, worker: str, kinds: Collection[str], ttl_s: float = LEASE_S) -> Claim | None:
         """Takes the first task of these kinds; none when nothing is to be done.
 
-        Looks before it takes the writer's turn, so an idle worker asking often
-        disturbs nobody.
+        Looks before it writes, so an idle worker asking often disturbs
+        nobody; of several who claim at once each takes another task.
         """
         with self.catalog.read() as conn:
             if not self.has_work(conn, kinds):
                 return None
-        with self.catalog.write() as conn:
-            now_ms = self.catalog.now_ms(conn)
-            self._wake(conn, kinds, now_ms)
-            number = store.first_ready(conn, kinds)
+            is_any_dead = store.has_exhausted(conn, kinds, self.catalog.now_ms(conn))
+        if is_any_dead:
+            self._bury_exhausted(kinds)
+        with self.catalog.write(shared=True) as conn:
+            store.wake(conn, kinds, self.catalog.now_ms(conn))
+            number = store.first_ready(conn, kinds, lock=True)
             if number is None:
                 return None
             token = Counters.next(conn, _TOKENS)
@@ -104,7 +109,7 @@ class Queue:
             LeaseLost: Another worker has the task, or it is finished.
         """
         if conn is None:
-            with self.catalog.write() as own:
+            with self.catalog.write(shared=True) as own:
                 self.renew(claim, own)
             return
         self._change_held(conn, claim, due_ms=self._expiry(conn, claim.ttl_s))
@@ -214,12 +219,11 @@ class Queue:
             values |= {"due_ms": due_ms, "state": "delayed" if due_ms > now_ms else "ready"}
         store.change(conn, store.by_id(waiting.id), **values)
 
-    def _wake(self, conn: sa.Connection, kinds: Collection[str], now_ms: int) -> None:
-        """Makes ready what waited long enough and what a worker left behind."""
-        for dead in store.exhausted(conn, kinds, now_ms):
-            self._bury(conn, dead, _died(dead))
-        store.change(conn, store.due(kinds, "running", now_ms), state="ready")
-        store.change(conn, store.due(kinds, "delayed", now_ms), state="ready")
+    def _bury_exhausted(self, kinds: Collection[str]) -> None:
+        """Ends, with nobody else writing, what a worker left behind too often."""
+        with self.catalog.write() as conn:
+            for dead in store.exhausted(conn, kinds, self.catalog.now_ms(conn)):
+                self._bury(conn, dead, _died(dead))
 
     def _start(self, conn: sa.Connection, task_id: TaskId, worker: str, token: int, ttl_s: float) -> Claim:
         values = {"state": "running", "again": False, "worker": worker, "token": token}

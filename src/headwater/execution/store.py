@@ -31,16 +31,25 @@ _INFO = (
     tasks.c.finished_ms,
 )
 
+# One statement that SQLite and PostgreSQL both read; without a key nothing conflicts.
+_INSERT = sa.text(
+    "INSERT INTO tasks (kind, payload, key, state, rank, due_ms, attempt, attempts_allowed, again, created_ms) "
+    "VALUES (:kind, :payload, :key, :state, :rank, :due_ms, :attempt, :attempts_allowed, :again, :created_ms) "
+    "ON CONFLICT (key) DO NOTHING RETURNING number"
+)
 
-def insert(conn: sa.Connection, task: Task, values: dict[str, Any]) -> TaskId:
-    """Adds a task; `values` are columns."""
-    statement = tasks.insert().values(kind=task.kind, payload=task.payload, attempt=0, again=False, **values)
-    return TaskId(str(conn.execute(statement.returning(tasks.c.number)).scalar_one()))
+
+def insert(conn: sa.Connection, task: Task, values: dict[str, Any]) -> TaskId | None:
+    """Adds a task; `values` are columns. None where somebody else added one with its key meanwhile."""
+    row = {"kind": task.kind, "payload": task.payload, "attempt": 0, "again": False, **values}
+    number = conn.execute(_INSERT, row).scalar()
+    return None if number is None else TaskId(str(number))
 
 
-def info(conn: sa.Connection, where: sa.ColumnElement[bool]) -> TaskInfo | None:
-    """Returns the task that `where` singles out."""
-    row = conn.execute(sa.select(*_INFO).where(where)).first()
+def info(conn: sa.Connection, where: sa.ColumnElement[bool], *, lock: bool = False) -> TaskInfo | None:
+    """Returns the task that `where` singles out; with `lock`, as it stays until the transaction ends."""
+    query = sa.select(*_INFO).where(where)
+    row = conn.execute(query.with_for_update() if lock else query).first()
     if row is None:
         return None
     return TaskInfo(
@@ -89,6 +98,14 @@ def change(conn: sa.Connection, where: sa.ColumnElement[bool], **values: object)
     return conn.execute(tasks.update().where(where).values(**values)).rowcount
 
 
+def wake(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> None:
+    """Makes ready whatever is due and may be begun again, leaving out what somebody else is at."""
+    for state in _WAITING:
+        may_begin = sa.and_(due(kinds, state, now_ms), tasks.c.attempt < tasks.c.attempts_allowed)
+        found = sa.select(tasks.c.number).where(may_begin).with_for_update(skip_locked=True)
+        change(conn, tasks.c.number.in_(found), state="ready")
+
+
 def due(kinds: Collection[str], state: State, now_ms: int) -> sa.ColumnElement[bool]:
     """Names tasks of a state whose time has come."""
     return sa.and_(tasks.c.state == state, tasks.c.kind.in_(kinds), tasks.c.due_ms <= now_ms)
@@ -102,25 +119,41 @@ def has_due(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> bool:
     )
 
 
+def has_exhausted(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> bool:
+    """Tells whether the last allowed attempt of a task ended with its lease."""
+    return (
+        conn.execute(sa.select(tasks.c.number).where(_exhausted(kinds, now_ms)).limit(1)).first() is not None
+    )
+
+
+def _exhausted(kinds: Collection[str], now_ms: int) -> sa.ColumnElement[bool]:
+    return sa.and_(due(kinds, "running", now_ms), tasks.c.attempt >= tasks.c.attempts_allowed)
+
+
 def exhausted(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> Iterator[TaskInfo]:
     """Gives tasks whose last allowed attempt ended with its lease."""
-    where = sa.and_(due(kinds, "running", now_ms), tasks.c.attempt >= tasks.c.attempts_allowed)
+    where = _exhausted(kinds, now_ms)
     for number in conn.execute(sa.select(tasks.c.number).where(where)).scalars().all():
         found = info(conn, tasks.c.number == number)
         if found is not None:
             yield found
 
 
-def first_ready(conn: sa.Connection, kinds: Collection[str]) -> int | None:
-    """Returns the number of the ready task with the highest priority, of those the oldest."""
+def first_ready(conn: sa.Connection, kinds: Collection[str], *, lock: bool = False) -> int | None:
+    """Returns the number of the ready task with the highest priority, of those the oldest.
+
+    With `lock` it is locked until the transaction ends; those that somebody
+    else has locked are passed over, because he is about to take them.
+    """
     best: tuple[int, int] | None = None
     for kind in kinds:
-        row = conn.execute(
+        query = (
             sa.select(tasks.c.rank, tasks.c.number)
             .where(tasks.c.state == "ready", tasks.c.kind == kind)
             .order_by(tasks.c.rank, tasks.c.number)
             .limit(1)
-        ).first()
+        )
+        row = conn.execute(query.with_for_update(skip_locked=True) if lock else query).first()
         if row is not None and (best is None or (row.rank, row.number) < best):
             best = (row.rank, row.number)
     return best[1] if best else None

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from headwater.db import metadata
+from headwater.db import KEY, metadata
 
 # `rank` is the priority negated, so that one ascending index gives priority,
 # then age. `key` stands here only while the task is unfinished. `again` says
@@ -10,7 +10,7 @@ from headwater.db import metadata
 tasks = sa.Table(
     "tasks",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", KEY, primary_key=True),
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("key", sa.String(255), nullable=True, unique=True),

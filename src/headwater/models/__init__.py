@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from headwater.models.held_out import scores_of
     from headwater.models.layout import Layout, target_folder
     from headwater.models.names import REPO_PREFIX, check_environment_name
+    from headwater.models.pins import DeployedPins
     from headwater.models.predictions import ClassTable, NumberTable
     from headwater.models.predictor import Predictor
     from headwater.models.registry import Registry
@@ -97,6 +98,7 @@ _HOMES = {
         "conformal_quantile",
     ),
     "environments": ("Environment",),
+    "pins": ("DeployedPins",),
     "errors": (
         "ArtifactCorrupt",
         "ArtifactFormat",
@@ -134,6 +136,7 @@ __all__ = [
     "ArtifactReader",
     "Calibration",
     "ClassTable",
+    "DeployedPins",
     "Environment",
     "EnvironmentExists",
     "EnvironmentNotFound",

@@ -6,7 +6,7 @@ more. What is in an environment is the newest promotion into it that moved.
 
 import sqlalchemy as sa
 
-from headwater.db import metadata
+from headwater.db import KEY, metadata
 
 models = sa.Table(
     "models",
@@ -41,14 +41,14 @@ environments = sa.Table(
 promotions = sa.Table(
     "promotions",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", KEY, primary_key=True),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("model", sa.String(255), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("environment", sa.ForeignKey("environments.name"), nullable=False),
     sa.Column("replaced", sa.BigInteger, nullable=True),
-    sa.Column("base", sa.Integer, nullable=True),
+    sa.Column("base", KEY, nullable=True),
     sa.Column("promoted_by", sa.Text, nullable=False),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("gates", sa.LargeBinary, nullable=False),

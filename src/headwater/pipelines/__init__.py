@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headwater.pipelines.kind import Datum, DatumInput, Due, JobView, Kind
     from headwater.pipelines.parts import Parts
     from headwater.pipelines.plan import Plan, Step, decide
+    from headwater.pipelines.roots import PipelineBonds, PipelineRoots
     from headwater.pipelines.service import Jobs, Pipelines
     from headwater.pipelines.spec import FilesInput, OutputSpec, PipelineSpec
     from headwater.pipelines.trigger import TASK_KIND, Trigger
@@ -51,7 +52,9 @@ __all__ = [
     "OutputCollision",
     "OutputSpec",
     "Parts",
+    "PipelineBonds",
     "PipelineNotFound",
+    "PipelineRoots",
     "PipelineSpec",
     "Pipelines",
     "Plan",
@@ -77,6 +80,7 @@ _MODULES = {
     "parts": ("Parts",),
     "plan": ("Plan", "Step", "decide"),
     "service": ("Jobs", "Pipelines"),
+    "roots": ("PipelineBonds", "PipelineRoots"),
     "spec": ("FilesInput", "OutputSpec", "PipelineSpec"),
     "trigger": ("TASK_KIND", "Trigger"),
 }

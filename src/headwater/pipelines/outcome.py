@@ -38,6 +38,7 @@ from headwater.storage import (
     Pointer,
     PortableFile,
     Put,
+    SegmentsGone,
     Storage,
     Tree,
     Writer,
@@ -100,6 +101,16 @@ class Memo:
         entry = self.tree.entry(key)
         return None if entry is None else _known(entry)
 
+    def check(self, conn: Connection, pipeline: store.PipelineRow) -> None:
+        """Makes sure that it is still the pipeline's, for a purge forgets it with what it leads to.
+
+        Raises:
+            SegmentsGone: It was forgotten meanwhile.
+        """
+        root = self.tree.root
+        if store.memo_root(conn, pipeline) != (None if root is None else root.encode()):
+            raise SegmentsGone([] if root is None else [root.segment])
+
 
 def open_memo(catalog: Catalog, storage: Storage, pipeline: store.PipelineRow) -> Memo:
     """Returns the pipeline's memo as it is now."""
@@ -117,6 +128,7 @@ class Outcome:
         self.writer: Writer = storage.writer()
         self._outputs: dict[bytes, tuple[DatumRecord, Pointer | None, dict[str, Content]]] = {}
         self._memo: MapTree | None = None
+        self._memo_before: Memo | None = None
 
     def as_inputs(self) -> tuple[DatumInput, ...]:
         """Returns every output file as an input `parts` of the closing datum, in the order of paths.
@@ -192,6 +204,7 @@ class Outcome:
             if result.step.key not in self._outputs:
                 self._add(result, None)
         if ran:
+            self._memo_before = memo
             self._memo = self.writer.edit_map(
                 memo.tree, [self._entry(result.step.memo, result.step.key) for result in ran], ()
             )
@@ -202,7 +215,13 @@ class Outcome:
         self.writer.abort()
 
     def publish_memo(self, conn: Connection) -> None:
-        """Makes everything built visible, and the memo its pipeline's, in the caller's transaction."""
+        """Makes everything built visible, and the memo its pipeline's, in the caller's transaction.
+
+        Raises:
+            SegmentsGone: The memo that it was built on was forgotten meanwhile.
+        """
+        if self._memo_before is not None:
+            self._memo_before.check(conn, self._pipeline)
         self.writer.publish(conn)
         if self._memo is not None:
             root = self._memo.root

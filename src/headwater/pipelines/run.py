@@ -48,6 +48,7 @@ class JobRun:
         self._reserve = Reserve(parts.storage, parts.clock)
         self._remembers = view.spec.reprocess != "every_job"
         self._results: list[Result] = []
+        self._recalled: Memo | None = None
 
     def run(self) -> None:
         """Brings the job to its end.
@@ -106,7 +107,7 @@ class JobRun:
             keyed[key] = (datum, key, self._memo_key(datum))
         apart = {datum_key(closing)} if closing is not None else set()
         earlier = {key: known for key, known in base.known.items() if key not in apart}
-        memo = self._memo()
+        memo = self._recalled = self._memo()
         recall = memo.recall if memo is not None else _nothing_known
         return decide(keyed.values(), earlier, recall, forced=not self._remembers)
 
@@ -186,6 +187,8 @@ class JobRun:
         self._state("finishing")
         outcome, trees = self._build(base, plan)
         with self._hold.write() as conn:
+            if self._recalled is not None:
+                self._recalled.check(conn, self._pipeline)
             outcome.publish_memo(conn)
             self._parts.repos.complete(
                 conn,

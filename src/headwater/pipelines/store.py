@@ -3,7 +3,7 @@
 Every function takes the connection of the transaction that it is part of.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -196,6 +196,25 @@ def followers(conn: Connection, repo: str, branch: str) -> list[int]:
         .order_by(pipeline_inputs.c.pipeline_id)
     )
     return list(conn.execute(query).scalars())
+
+
+def read_with(conn: Connection, places: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns the branches, each with its repo, that pipelines read which follow one of these."""
+    followed = (
+        sa.select(pipeline_inputs.c.pipeline_id)
+        .join(pipelines, pipelines.c.id == pipeline_inputs.c.pipeline_id)
+        .where(
+            sa.tuple_(pipeline_inputs.c.repo, pipeline_inputs.c.branch).in_(list(places)),
+            pipeline_inputs.c.follow.is_(True),
+            pipelines.c.state == "running",
+        )
+    )
+    query = (
+        sa.select(pipeline_inputs.c.repo, pipeline_inputs.c.branch)
+        .where(pipeline_inputs.c.pipeline_id.in_(followed), pipeline_inputs.c.pinned.is_(None))
+        .distinct()
+    )
+    return [(row.repo, row.branch) for row in conn.execute(query)]
 
 
 def add_job(

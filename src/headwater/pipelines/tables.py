@@ -7,12 +7,12 @@ which its finishing transaction removes again.
 
 import sqlalchemy as sa
 
-from headwater.db import metadata
+from headwater.db import KEY, metadata
 
 pipelines = sa.Table(
     "pipelines",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", KEY, primary_key=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),

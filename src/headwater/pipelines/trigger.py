@@ -6,7 +6,7 @@ pipeline", one task per pipeline: jobs of one pipeline run one after the other,
 and those that came together are taken together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,10 @@ class Trigger:
     def __init__(self, queue: Queue, clock: Clock) -> None:
         """Keeps what a job needs besides the repos, which come with each call."""
         self._queue, self._clock = queue, clock
+
+    def reads(self, conn: Connection, places: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Names the inputs of the pipelines that follow one of these branches: their jobs read all of them."""
+        return store.read_with(conn, places)
 
     def committed(self, conn: Connection, repos: Repos, commits: Sequence[Commit]) -> None:
         """Inserts a job for each pipeline that follows one of the committed branches."""

@@ -12,20 +12,30 @@ same for a commit that a job finishes later. A `CommitHook` hears of every
 finished commit inside its transaction.
 """
 
+from headwater.repos.bonds import Descent, PinSource, RepoUser
 from headwater.repos.builder import CommitBuilder
+from headwater.repos.drafts import DraftBuilder, OpenCommit
 from headwater.repos.errors import (
     AmbiguousRef,
     BranchMoved,
+    CommitChanged,
     CommitEnded,
+    CommitNamed,
     CommitNotFound,
     CommitOpen,
+    CommitPinned,
+    CommitPurged,
     CommitUnfinished,
     EmptyCommit,
+    InUse,
     InvalidGlob,
     InvalidMetadata,
     InvalidName,
     InvalidRef,
+    InvalidRetention,
+    MergeConflict,
     NotAFile,
+    NothingToSquash,
     PathNotFound,
     ProtectedRepo,
     RefExists,
@@ -33,11 +43,15 @@ from headwater.repos.errors import (
     RepoExists,
     RepoNotFound,
 )
+from headwater.repos.gathering import Gathering
+from headwater.repos.names import is_protected
 from headwater.repos.refs import Ref, parse_ref, parse_what
 from headwater.repos.repo import Repo
 from headwater.repos.repos import CommitHook, Repos
+from headwater.repos.roots import RepoRoots
 from headwater.repos.store import Move
-from headwater.repos.values import Commit, PendingCommit, Roots, Trees
+from headwater.repos.transaction import Transaction
+from headwater.repos.values import Commit, Named, PendingCommit, Roots, Trees
 from headwater.repos.view import Match, View
 
 __all__ = [
@@ -45,21 +59,35 @@ __all__ = [
     "BranchMoved",
     "Commit",
     "CommitBuilder",
+    "CommitChanged",
     "CommitEnded",
     "CommitHook",
+    "CommitNamed",
     "CommitNotFound",
     "CommitOpen",
+    "CommitPinned",
+    "CommitPurged",
     "CommitUnfinished",
+    "Descent",
+    "DraftBuilder",
     "EmptyCommit",
+    "Gathering",
+    "InUse",
     "InvalidGlob",
     "InvalidMetadata",
     "InvalidName",
     "InvalidRef",
+    "InvalidRetention",
     "Match",
+    "MergeConflict",
     "Move",
+    "Named",
     "NotAFile",
+    "NothingToSquash",
+    "OpenCommit",
     "PathNotFound",
     "PendingCommit",
+    "PinSource",
     "ProtectedRepo",
     "Ref",
     "RefExists",
@@ -67,10 +95,14 @@ __all__ = [
     "Repo",
     "RepoExists",
     "RepoNotFound",
+    "RepoRoots",
+    "RepoUser",
     "Repos",
     "Roots",
+    "Transaction",
     "Trees",
     "View",
+    "is_protected",
     "parse_ref",
     "parse_what",
 ]

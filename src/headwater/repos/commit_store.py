@@ -11,13 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from headwater.api.documents import Provenance
+from headwater.db import later
 from headwater.ids import CommitId, SetId
-from headwater.repos.tables import commit_sets, commits, provenance, repos
-from headwater.repos.values import Commit, Roots
+from headwater.repos.tables import commit_sets, commits, provenance, purges, repos
+from headwater.repos.values import Commit, Purge, Roots
 from headwater.storage import Pointer
 
 _ROOTS = Roots.__struct_fields__
 _IDS_PER_QUERY = 500
+# The roles in which a commit's provenance names what its line of history goes on from, beside the parent.
+LINEAGE = ("merged", "squashed")
 
 _COMMIT = [
     commits.c.number,
@@ -36,10 +39,26 @@ _COMMIT = [
     commits.c.size,
     commits.c.record,
     *(commits.c[name] for name in _ROOTS),
+    purges.c.at_ms,
+    purges.c.author.label("purged_by"),
+    purges.c.reason,
 ]
-_ADD_SET = sa.insert(commit_sets)
-_ADD_COMMIT = sa.insert(commits).returning(commits.c.number)
+_BEFORE = commits.alias("before")
+_GENERATION = (
+    sa.select(sa.func.coalesce(sa.func.max(_BEFORE.c.generation), 0) + 1)
+    .where(_BEFORE.c.id.in_(sa.bindparam("built_on", expanding=True)))
+    .scalar_subquery()
+)
+_ADD_SET = later(sa.insert(commit_sets))
+_ADD_COMMIT = sa.insert(commits).values(generation=_GENERATION).returning(commits.c.number)
+_ADD_BARE_COMMIT = later(sa.insert(commits).values(generation=_GENERATION))
 _OUTPUT = sa.select(commits.c.output).where(commits.c.id == sa.bindparam("commit"))
+
+
+def named_bytes(conn: Connection) -> int:
+    """Returns how many bytes all finished commits name, each counted for itself."""
+    total = conn.execute(sa.select(sa.func.sum(commits.c.size)).where(commits.c.state == "finished")).scalar()
+    return int(total or 0)
 
 
 def add_set(conn: Connection, set_id: SetId, now_ms: int) -> None:
@@ -55,16 +74,21 @@ def add_commit(conn: Connection, repo_id: int, commit: Commit) -> None:
         "repo_id": repo_id,
         "branch": commit.branch,
         "created_ms": commit.created_ms,
+        "built_on": _built_on(commit),
         **_outcome(commit),
     }
+    if not commit.provenance:
+        conn.execute(_ADD_BARE_COMMIT, row)
+        return
     number = conn.execute(_ADD_COMMIT, row).scalar_one()
     _add_provenance(conn, number, commit.provenance)
 
 
-def end_commit(conn: Connection, commit: Commit) -> bool:
-    """Writes how a waiting commit ended; false when it does not wait any more."""
-    where = (commits.c.id == commit.id, commits.c.state == "waiting")
-    if conn.execute(sa.update(commits).where(*where).values(**_outcome(commit))).rowcount != 1:
+def end_commit(conn: Connection, commit: Commit, *, was: str = "waiting") -> bool:
+    """Writes how a commit ended that waits, or is in another state; false when it is not in that any more."""
+    where = (commits.c.id == commit.id, commits.c.state == was)
+    ended = sa.update(commits).where(*where).values(generation=_GENERATION, **_outcome(commit))
+    if conn.execute(ended, {"built_on": _built_on(commit)}).rowcount != 1:
         return False
     number = conn.execute(sa.select(commits.c.number).where(commits.c.id == commit.id)).scalar_one()
     conn.execute(sa.delete(provenance).where(provenance.c.commit_number == number))
@@ -72,10 +96,23 @@ def end_commit(conn: Connection, commit: Commit) -> bool:
     return True
 
 
+def add_provenance(conn: Connection, commit: Commit, entries: Sequence[Provenance]) -> None:
+    """Adds to what went into a commit that is open; what is known of already is not said twice."""
+    known = list(dict.fromkeys([*commit.provenance, *entries]))
+    number = conn.execute(sa.select(commits.c.number).where(commits.c.id == commit.id)).scalar_one()
+    conn.execute(sa.delete(provenance).where(provenance.c.commit_number == number))
+    _add_provenance(conn, number, known)
+
+
 def commit_by_id(conn: Connection, commit: str) -> Commit | None:
     """Returns the commit with this id."""
     found = _commits(conn, _select().where(commits.c.id == commit))
     return found[0] if found else None
+
+
+def commits_by_ids(conn: Connection, ids: Sequence[str]) -> list[Commit]:
+    """Returns the commits with these ids, in the order in which they were begun."""
+    return _commits(conn, _select().where(commits.c.id.in_(ids)).order_by(commits.c.number))
 
 
 def output_of(conn: Connection, commit: CommitId) -> Pointer | None:
@@ -141,7 +178,12 @@ def _line(start: CommitId, steps: int) -> sa.CTE:
 
 
 def _select() -> "sa.Select[Any]":
-    return sa.select(*_COMMIT).select_from(commits).join(repos, repos.c.id == commits.c.repo_id)
+    return (
+        sa.select(*_COMMIT)
+        .select_from(commits)
+        .join(repos, repos.c.id == commits.c.repo_id)
+        .outerjoin(purges, purges.c.commit_number == commits.c.number)
+    )
 
 
 def _commits(conn: Connection, query: "sa.Select[Any]") -> list[Commit]:
@@ -151,7 +193,7 @@ def _commits(conn: Connection, query: "sa.Select[Any]") -> list[Commit]:
 
 
 def _commit(row: Sequence[Any], went_in: tuple[Provenance, ...]) -> Commit:
-    record, *roots = (None if place is None else Pointer.decode(place) for place in row[14:])
+    record, *roots = (None if place is None else Pointer.decode(place) for place in row[14:20])
     _, id, set_id, repo, branch, parent, state, message, author, metadata, created, finished, files, size = (
         row[:14]
     )
@@ -172,7 +214,14 @@ def _commit(row: Sequence[Any], went_in: tuple[Provenance, ...]) -> Commit:
         roots=Roots(*roots),
         provenance=went_in,
         record=record,
+        purge=None if row[20] is None else Purge(*row[20:]),
     )
+
+
+def _built_on(commit: Commit) -> list[str]:
+    """Returns the commits that come before this one: its parent, and what it took in beside it."""
+    before = [entry.id for entry in commit.provenance if entry.kind == "commit" and entry.role in LINEAGE]
+    return before if commit.parent is None else [commit.parent, *before]
 
 
 def _outcome(commit: Commit) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What can be wrong with a repo, a ref, a path or a commit."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from headwater.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Refused
 
@@ -176,13 +177,112 @@ class CommitUnfinished(Conflict):
             "waiting": "Its job has not finished; `headwater job list` shows how far it is.",
             "failed": "Its job failed; `headwater job list` shows why.",
             "covered": "A newer commit of the branch stands for it; read that one.",
-            "purged": "Its files were removed on purpose; only its record is left.",
         }
         super().__init__(
             f"Commit {commit} of {repo!r} is {state}, so it has no files to read.",
             hint=hints.get(state, "Finish it first."),
         )
         self.commit, self.state = commit, state
+
+
+class CommitPurged(NotFound):
+    """The files of a commit were asked for that were given up."""
+
+    kind = "commit-purged"
+
+    def __init__(self, commit: str, *, repo: str, at: str, by: str, reason: str) -> None:
+        """Names the commit, and when, by whom and why its files were given up."""
+        whom = f" by {by}" if by else ""
+        why = f": {reason}" if reason else ""
+        super().__init__(
+            f"The files of commit {commit} of {repo!r} were given up on {at}{whom}{why}.",
+            hint="Only its record is left: `headwater why` shows what went into it. Read a newer commit.",
+        )
+        self.commit = commit
+
+
+class MergeConflict(Conflict):
+    """Both sides of a merge changed the same paths; `details` has one entry per path."""
+
+    kind = "merge-conflict"
+
+    def __init__(self, merged: str, into: str, rows: Sequence[dict[str, Any]], *, count: int) -> None:
+        """Names both sides, the conflicts, and how many there are in all."""
+        paths = f"{count:,} path" + ("s" if count > 1 else "")
+        super().__init__(
+            f"{merged} cannot be merged into {into}: both changed {paths}; nothing was done.",
+            hint="Change the files on one of the branches, or merge with --prefer ours or --prefer theirs.",
+            details=rows,
+        )
+        self.count = count
+
+
+class CommitNamed(Refused):
+    """The files of a commit were to be given up that a branch or tag names."""
+
+    kind = "commit-named"
+
+    def __init__(self, commit: str, *, repo: str, branches: Sequence[str], tags: Sequence[str]) -> None:
+        """Names the commit and what names it."""
+        names = [f"branch {name!r}" for name in branches] + [f"tag {name!r}" for name in tags]
+        steps = [f"`headwater branch move {repo}@{name} TO`" for name in branches]
+        steps += [f"`headwater tag delete {repo}@{name}`" for name in tags]
+        super().__init__(
+            f"Commit {commit} of {repo!r} is named by {', '.join(names)}, so it stays.",
+            hint=f"First let go of it: {', '.join(steps)}.",
+        )
+        self.commit = commit
+
+
+class CommitPinned(Refused):
+    """The files of a commit were to be given up that something in use depends on."""
+
+    kind = "commit-pinned"
+
+    def __init__(self, commit: str, *, repo: str, why: str) -> None:
+        """Names the commit and what depends on it."""
+        super().__init__(
+            f"Commit {commit} of {repo!r} stays, because {why}.",
+            hint="End that first, or give the files up all the same with --force.",
+        )
+        self.commit, self.why = commit, why
+
+
+class NothingToSquash(InvalidInput):
+    """A squash was asked for where there is nothing to make one commit of."""
+
+    kind = "nothing-to-squash"
+
+    def __init__(self, branch: str, since: str, *, problem: str) -> None:
+        """Names both ends and what is wrong with them."""
+        super().__init__(
+            f"The commits of {branch!r} since {since!r} cannot be squashed: {problem}.",
+            hint=f"`headwater log {branch}` lists the line of commits; name one before the last but one.",
+        )
+
+
+class InvalidRetention(InvalidInput):
+    """A retention says nothing, or something that cannot be."""
+
+    kind = "invalid-retention"
+
+    def __init__(self, problem: str) -> None:
+        """Says what is wrong."""
+        super().__init__(
+            f"A repo cannot be retained so: {problem}.",
+            hint="Say --last N, --days D or both, each at least 1; or --off to keep everything.",
+        )
+
+
+class InUse(Refused):
+    """A repo or branch was to be deleted that something reads or writes."""
+
+    kind = "in-use"
+
+    def __init__(self, what: str, uses: Sequence[str], *, hint: str) -> None:
+        """Names what was to be deleted, and who uses it."""
+        super().__init__(f"{what} is in use: {'; '.join(uses)}.", hint=hint)
+        self.uses = list(uses)
 
 
 class CommitOpen(Conflict):
@@ -211,6 +311,20 @@ class CommitEnded(Conflict):
             hint="Start a new commit.",
         )
         self.commit, self.state = commit, state
+
+
+class CommitChanged(Conflict):
+    """Somebody else changed an open commit while a call to it was under way."""
+
+    kind = "commit-changed"
+
+    def __init__(self, commit: str) -> None:
+        """Names the commit."""
+        super().__init__(
+            f"The open commit {commit} was changed by somebody else meanwhile; nothing was done.",
+            hint="Try again: it is then added to what is there by then.",
+        )
+        self.commit = commit
 
 
 class InvalidMetadata(InvalidInput):

@@ -2,12 +2,21 @@
 
 from sqlalchemy import Connection
 
+from headwater.clock import rfc3339
 from headwater.errors import did_you_mean
-from headwater.ids import CommitId
-from headwater.repos import commit_store, store
-from headwater.repos.errors import AmbiguousRef, CommitNotFound, RefNotFound, RepoNotFound
+from headwater.ids import CommitId, SetId
+from headwater.repos import commit_store, draft_store, store
+from headwater.repos.errors import (
+    AmbiguousRef,
+    CommitEnded,
+    CommitNotFound,
+    CommitPurged,
+    CommitUnfinished,
+    RefNotFound,
+    RepoNotFound,
+)
 from headwater.repos.refs import MIN_PREFIX, parse_what
-from headwater.repos.values import Commit
+from headwater.repos.values import Commit, Named
 
 _HEX = frozenset("0123456789abcdef")
 _ID_DIGITS = 32
@@ -67,6 +76,25 @@ def commit_by_id(conn: Connection, commit: str) -> Commit:
     return found
 
 
+def check_readable(commit: Commit) -> None:
+    """Makes sure that a commit has files to show.
+
+    Raises:
+        CommitPurged: They were given up.
+        CommitUnfinished: It never had any, or not yet.
+    """
+    if commit.purge is not None:
+        raise CommitPurged(
+            commit.id,
+            repo=commit.repo,
+            at=rfc3339(commit.purge.at_ms),
+            by=commit.purge.by,
+            reason=commit.purge.reason,
+        )
+    if commit.state != "finished":
+        raise CommitUnfinished(commit.id, repo=commit.repo, state=commit.state)
+
+
 def commit_id(conn: Connection, repo: store.RepoRow, what: str) -> CommitId:
     """Returns the id of the commit that `what` means in the repo: a branch, else a tag, else an id's beginning.
 
@@ -87,6 +115,44 @@ def commit_id(conn: Connection, repo: store.RepoRow, what: str) -> CommitId:
             hint=f"`headwater log {repo.name}@{meant.name}` lists them.",
         )
     return found
+
+
+def named(conn: Connection, repo: str, name: str) -> Named:
+    """Returns what a name means in a repo: a branch, which may have no commit yet, else a tag, else a commit.
+
+    Raises:
+        AmbiguousRef: Several ids begin so.
+        RefNotFound: Nothing has this name.
+        RepoNotFound: There is no such repo.
+    """
+    row, branch = repo_and_branch(conn, repo, name)
+    if branch is not None:
+        return Named("branch", branch.head)
+    tag = store.tag_by_name(conn, row.id, name)
+    if tag is not None:
+        return Named("tag", tag.commit_id)
+    return Named("commit", _beginning(conn, row, name))
+
+
+def open_set(conn: Connection, id: str) -> SetId:
+    """Returns the set of the open commits that an id means: a set's or a commit's, or the beginning of one.
+
+    Raises:
+        AmbiguousRef: Open commits of several sets begin so.
+        CommitEnded: It is the id of a commit, or of a set, that is not open.
+        CommitNotFound: Nothing has this id.
+    """
+    prefix = id.lower()
+    is_id = MIN_PREFIX <= len(prefix) <= _ID_DIGITS and _HEX.issuperset(prefix)
+    found = draft_store.beginning(conn, prefix, _CANDIDATES) if is_id else []
+    sets = {set_id for _, set_id in found}
+    if len(sets) > 1:
+        raise AmbiguousRef(id, candidates=[commit for commit, _ in found])
+    if sets:
+        return sets.pop()
+    ended = commit_store.commit_by_id(conn, prefix)
+    known = [ended] if ended else commit_store.commits_of_set(conn, prefix)
+    raise CommitEnded(id, state=known[0].state) if known else CommitNotFound(id)
 
 
 def _no_repo(conn: Connection, name: str) -> RepoNotFound:

@@ -67,6 +67,16 @@ def kind_of(name: str) -> RepoKind | None:
     return _KINDS.get(name.partition("/")[0]) if "/" in name else None
 
 
+def deleted(name: str, repo_id: int) -> str:
+    """Returns what a repo is called after it was deleted; no other repo can have this name."""
+    return f"{name}~{repo_id}"
+
+
+def undeleted(name: str) -> str:
+    """Returns what a repo was called before it was deleted, if it was."""
+    return name.partition("~")[0]
+
+
 def is_protected(name: str) -> bool:
     """Tells whether only Headwater itself writes the repo."""
     return kind_of(name) is not None

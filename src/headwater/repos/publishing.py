@@ -9,7 +9,7 @@ decided by is read after that.
 Builds no trees and waits for nobody; who lost a race builds again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -18,23 +18,25 @@ from sqlalchemy import Connection
 from headwater.api.documents import Provenance
 from headwater.clock import Clock
 from headwater.ids import CommitId, SetId, random_id
-from headwater.repos import commit_store, store
-from headwater.repos.errors import BranchMoved, CommitEnded, CommitUnfinished, InvalidMetadata
-from headwater.repos.lookup import commit_by_id, repo_and_branch
+from headwater.repos import commit_store, draft_store, store
+from headwater.repos.errors import BranchMoved, CommitChanged, CommitEnded, InvalidMetadata
+from headwater.repos.lookup import check_readable, commit_by_id, repo_and_branch
 from headwater.repos.names import check_branch
 from headwater.repos.record import record_of
-from headwater.repos.values import Commit, PendingCommit, Roots, Trees
+from headwater.repos.values import Begun, Commit, PendingCommit, Roots, Trees
 from headwater.storage import CommitRecord, Pointer, Storage, Writer
 
 Heard = Callable[[Connection, Sequence[Commit]], None]
+Place = tuple[str, str]
+Reads = Callable[[Connection, Collection[Place]], Collection[Place]]
 
 
 class Publisher:
     """Writes commits into the catalog, inside transactions that its callers own."""
 
-    def __init__(self, storage: Storage, clock: Clock, heard: Heard) -> None:
-        """Keeps the clock of what people read, and who hears of finished commits."""
-        self._storage, self._clock, self._heard = storage, clock, heard
+    def __init__(self, storage: Storage, clock: Clock, heard: Heard, reads: Reads) -> None:
+        """Keeps the clock of what people read, who hears of finished commits, and which heads those read."""
+        self._storage, self._clock, self._heard, self._reads = storage, clock, heard, reads
 
     def new_set(self, conn: Connection) -> SetId:
         """Begins a commit set."""
@@ -43,34 +45,84 @@ class Publisher:
         return set_id
 
     def publish(
-        self, conn: Connection, pending: Sequence[PendingCommit], *, set_id: SetId | None = None
+        self,
+        conn: Connection,
+        pending: Sequence[PendingCommit],
+        *,
+        set_id: SetId | None = None,
+        tells: bool = True,
     ) -> list[Commit]:
         """Makes commits of one set visible, all or none; begins the set where none is given.
 
+        Args:
+            conn: A write transaction.
+            pending: The commits, each of another branch.
+            set_id: The set they belong to; a new one where absent.
+            tells: Whether hooks hear of them; not for commits that hold what was there before.
+
         Raises:
             BranchMoved: A branch is not at the commit that the trees were built on.
-            CommitUnfinished: A commit whose trees were taken over has no files any more.
+            CommitChanged: An open commit is not as it was when its trees were built.
+            CommitEnded: An open commit has ended.
+            CommitPurged: A commit whose trees were taken over has no files any more.
             InvalidMetadata: The metadata of a commit is not text under text.
             RepoNotFound: There is no such repo.
         """
         now_ms = self._clock.now_ms()
-        places = [self._place(conn, one.repo, one.branch, now_ms) for one in pending]
-        heads = store.lock_branches(conn, [branch.id for _, branch in places])
+        held, is_heard = self._hold(conn, dict.fromkeys((one.repo, one.branch) for one in pending), now_ms)
+        places = [held[one.repo, one.branch] for one in pending]
         for one, (_, branch) in zip(pending, places, strict=True):
-            _check_head(one.repo, branch, expected=one.parent, found=heads[branch.id])
-            _check_shared(conn, one.shares)
-        whole = self.new_set(conn) if set_id is None else set_id
-        commits = [_commit(one, whole, now_ms) for one in pending]
+            _check_head(one.repo, branch, expected=one.replaces or one.parent, found=branch.head)
+            check_shared(conn, one.shares)
+        begun = [None if one.finishes is None else _take(conn, *one.finishes) for one in pending]
+        of_begun = next((one.set_id for one in begun if one is not None), None)
+        whole = set_id or of_begun or self.new_set(conn)
+        commits = [_commit(one, open_, whole, now_ms) for one, open_ in zip(pending, begun, strict=True)]
         records = [record_of(commit, repo.kind) for commit, (repo, _) in zip(commits, places, strict=True)]
         recorded = self._store(conn, [one.writer for one in pending], records)
         commits = [
             msgspec.structs.replace(commit, record=place)
             for commit, place in zip(commits, recorded, strict=True)
         ]
-        for commit, (repo, branch) in zip(commits, places, strict=True):
-            commit_store.add_commit(conn, repo.id, commit)
-            self._advance(conn, branch, commit, reason="commit")
-        self._heard(conn, commits)
+        for commit, open_, (repo, branch) in zip(commits, begun, places, strict=True):
+            if open_ is None:
+                commit_store.add_commit(conn, repo.id, commit)
+            else:
+                commit_store.end_commit(conn, commit, was="open")
+            self._advance(conn, branch, commit, old=branch.head, reason="commit" if tells else "squash")
+        if is_heard and tells:
+            self._heard(conn, commits)
+        return commits
+
+    def move(
+        self, conn: Connection, branch: store.BranchRow, commit: Commit, *, author: str, reason: str
+    ) -> SetId:
+        """Makes a branch that the transaction has locked name a commit that is there.
+
+        Hooks hear of it as of a commit to that branch, in a set of its own, which is returned.
+        """
+        now_ms = self._clock.now_ms()
+        set_id = self.new_set(conn)
+        store.advance_branch(conn, branch, new=commit.id, now_ms=now_ms)
+        store.log_move(
+            conn,
+            store.Move(branch.repo_id, "branch", branch.name, branch.head, commit.id, now_ms, author, reason),
+        )
+        self._heard(conn, [msgspec.structs.replace(commit, branch=branch.name, set_id=set_id)])
+        return set_id
+
+    def begin(self, conn: Connection, begun: Sequence[Begun]) -> list[Commit]:
+        """Begins commits of one set that stay open until they are finished or dropped.
+
+        Raises:
+            InvalidMetadata: The metadata of a commit is not text under text.
+        """
+        now_ms = self._clock.now_ms()
+        set_id = self.new_set(conn)
+        commits = [_open(one, set_id, now_ms) for one in begun]
+        for one, commit in zip(begun, commits, strict=True):
+            commit_store.add_commit(conn, one.repo_id, commit)
+            draft_store.add(conn, commit.id, now_ms)
         return commits
 
     def reserve(
@@ -162,9 +214,29 @@ class Publisher:
         if not commit_store.end_commit(conn, ended):
             raise CommitEnded(commit_id, state="ended")
         if state == "finished":
-            self._advance(conn, branch, ended, reason="job")
+            self._advance(conn, branch, ended, old=expect, reason="job")
             self._heard(conn, [ended])
         return ended
+
+    def _hold(
+        self, conn: Connection, places: Collection[Place], now_ms: int
+    ) -> tuple[dict[Place, tuple[store.RepoRow, store.BranchRow]], bool]:
+        """Locks the branches, and those whose heads will be read because of them, all in the order of their ids.
+
+        Returns:
+            The branches as they stay until the transaction ends, and whether anybody must hear of commits to them.
+        """
+        is_alone = (
+            conn.dialect.name == "sqlite"
+        )  # nobody else writes: nothing can move, and nobody need be asked
+        also = () if is_alone else self._reads(conn, places)
+        held = store.lock_named(conn, dict.fromkeys([*places, *also]))
+        for repo, name in places:
+            if (repo, name) not in held:
+                row, branch = self._place(conn, repo, name, now_ms)
+                head = store.lock_branches(conn, [branch.id])[branch.id]
+                held[repo, name] = row, msgspec.structs.replace(branch, head=head)
+        return held, is_alone or bool(also)
 
     def _place(
         self, conn: Connection, repo: str, name: str, now_ms: int
@@ -172,7 +244,7 @@ class Publisher:
         row, found = repo_and_branch(conn, repo, name)
         if found is None:
             check_branch(name, repo=repo)
-            found = store.add_branch(conn, row.id, name, now_ms)
+            found = store.ensure_branch(conn, row.id, name, now_ms)
         return row, found
 
     def _store(
@@ -189,18 +261,19 @@ class Publisher:
             places.update(zip(numbers, found, strict=True))
         return [places[number] for number in range(len(records))]
 
-    def _advance(self, conn: Connection, branch: store.BranchRow, commit: Commit, *, reason: str) -> None:
+    def _advance(
+        self, conn: Connection, branch: store.BranchRow, commit: Commit, *, old: CommitId | None, reason: str
+    ) -> None:
         assert commit.finished_ms is not None, "only finished commits become heads"
         at_ms = commit.finished_ms
-        if not store.move_branch(conn, branch, expected=commit.parent, new=commit.id, now_ms=at_ms):
-            raise BranchMoved(f"{commit.repo}@{branch.name}", expected=commit.parent, found="another commit")
+        store.advance_branch(conn, branch, new=commit.id, now_ms=at_ms)
         store.log_move(
             conn,
             store.Move(
                 repo_id=branch.repo_id,
                 kind="branch",
                 name=branch.name,
-                old=commit.parent,
+                old=old,
                 new=commit.id,
                 at_ms=at_ms,
                 author=commit.author,
@@ -216,11 +289,25 @@ def _check_head(
         raise BranchMoved(f"{repo}@{branch.name}", expected=expected, found=found)
 
 
-def _check_shared(conn: Connection, shares: Sequence[CommitId]) -> None:
+def _take(conn: Connection, commit_id: CommitId, version: int) -> Commit:
+    """Takes an open commit out of its draft, which must be as it was when its trees were built."""
+    begun = commit_by_id(conn, commit_id)
+    if begun.state != "open":
+        raise CommitEnded(commit_id, state=begun.state)
+    if not draft_store.take(conn, commit_id, version=version):
+        raise CommitChanged(commit_id)
+    return begun
+
+
+def check_shared(conn: Connection, shares: Sequence[CommitId]) -> None:
+    """Makes sure that commits whose trees were taken over still have their files.
+
+    Raises:
+        CommitPurged: One has none any more.
+        CommitUnfinished: One never had any.
+    """
     for commit_id in shares:
-        commit = commit_by_id(conn, commit_id)
-        if commit.state != "finished":
-            raise CommitUnfinished(commit.id, repo=commit.repo, state=commit.state)
+        check_readable(commit_by_id(conn, commit_id))
 
 
 def _checked(metadata: Mapping[Any, Any]) -> dict[str, str]:
@@ -230,9 +317,9 @@ def _checked(metadata: Mapping[Any, Any]) -> dict[str, str]:
     return dict(metadata)
 
 
-def _commit(pending: PendingCommit, set_id: SetId, now_ms: int) -> Commit:
+def _commit(pending: PendingCommit, begun: Commit | None, set_id: SetId, now_ms: int) -> Commit:
     return Commit(
-        id=CommitId(random_id()),
+        id=CommitId(random_id()) if begun is None else begun.id,
         set_id=set_id,
         repo=pending.repo,
         branch=pending.branch,
@@ -241,10 +328,30 @@ def _commit(pending: PendingCommit, set_id: SetId, now_ms: int) -> Commit:
         message=pending.message,
         author=pending.author,
         metadata=_checked(pending.metadata),
-        created_ms=now_ms,
+        created_ms=now_ms if begun is None else begun.created_ms,
         finished_ms=now_ms,
         files=pending.trees.output.files,
         size=pending.trees.output.size,
         roots=pending.trees.roots(),
         provenance=pending.provenance,
+    )
+
+
+def _open(begun: Begun, set_id: SetId, now_ms: int) -> Commit:
+    return Commit(
+        id=CommitId(random_id()),
+        set_id=set_id,
+        repo=begun.repo,
+        branch=begun.branch,
+        parent=None,
+        state="open",
+        message=begun.message,
+        author=begun.author,
+        metadata=_checked(begun.metadata),
+        created_ms=now_ms,
+        finished_ms=None,
+        files=0,
+        size=0,
+        roots=Roots(),
+        provenance=(),
     )

@@ -1,49 +1,24 @@
-"""One repo: its commits, history, differences, branches and tags."""
+"""One repo: what is written to it, and the branches and tags that name its commits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from sqlalchemy import Connection
 
-from headwater.api.documents import BranchInfo, CommitInfo, DiffRow, Listing, Provenance, RepoInfo, RepoKind
-from headwater.clock import rfc3339
+from headwater.api.documents import BranchInfo, Provenance
+from headwater.errors import InvalidInput
 from headwater.ids import CommitId
-from headwater.repos import commit_store, lookup, store
+from headwater.repos import lookup, store
 from headwater.repos.builder import CommitBuilder, Wish
-from headwater.repos.errors import BranchMoved, CommitNotFound, CommitUnfinished, RefExists
+from headwater.repos.drafts import DraftBuilder, OpenCommit, start_all
+from headwater.repos.errors import BranchMoved, CommitEnded, RefExists, RefNotFound
 from headwater.repos.names import check_branch, check_tag, check_writable
-from headwater.repos.parts import Parts
+from headwater.repos.repo_history import RepoHistory
 from headwater.repos.values import Commit
-from headwater.repos.view import View
 
 
-class Repo:
+class Repo(RepoHistory):
     """A named, versioned file tree; made by `Repos`."""
-
-    def __init__(self, parts: Parts, row: store.RepoRow, *, system: bool) -> None:
-        """Takes the row of a repo that exists; `system` allows to write a protected one."""
-        self._parts, self._row, self._system = parts, row, system
-
-    @property
-    def id(self) -> int:
-        """The catalog's number of the repo."""
-        return self._row.id
-
-    @property
-    def name(self) -> str:
-        """The repo's name."""
-        return self._row.name
-
-    @property
-    def kind(self) -> RepoKind:
-        """What sort of repo it is."""
-        return self._row.kind
-
-    def info(self) -> RepoInfo:
-        """Returns the document that doors show; size and files are those of the main branch."""
-        with self._parts.catalog.read() as conn:
-            return repo_info(self._row, store.overview(conn, self.id).get(self.id, []))
-
-    # --- writing ---
 
     def commit(
         self,
@@ -89,8 +64,72 @@ class Repo:
         )
         return CommitBuilder(self._parts, self._row, wish)
 
+    def changes(
+        self, what: str, *, message: str = "", metadata: Mapping[str, str] | None = None, author: str = ""
+    ) -> CommitBuilder | DraftBuilder:
+        """Begins a commit to a branch, or a call to a commit that is open: whichever `what` names.
+
+        Raises:
+            CommitEnded: It is the id of a commit that is not open.
+            InvalidInput: A message or metadata for an open commit, which has its own since it was started.
+            ProtectedRepo: Only Headwater itself writes this repo.
+            RefNotFound: Nothing in the repo has this name, or not a branch.
+        """
+        check_writable(self.name, system=self._system)
+        begun = self._named_by_id(what)
+        if begun is None:
+            return self.commit(what, message=message, metadata=metadata, author=author)
+        if begun.state != "open":
+            raise CommitEnded(begun.id, state=begun.state)
+        if message or metadata:
+            raise InvalidInput(
+                f"The commit {begun.id} is open and has its message and metadata already.",
+                hint="Give them to `headwater commit start`, and only files here.",
+            )
+        return OpenCommit(self._parts, begun).edit()
+
+    def start(
+        self,
+        branch: str = "main",
+        *,
+        message: str = "",
+        metadata: Mapping[str, str] | None = None,
+        author: str = "",
+    ) -> OpenCommit:
+        """Begins a commit that stays open over many calls, of any process, until it is finished or dropped.
+
+        Args:
+            branch: A branch that exists.
+            message: What the commit is about.
+            metadata: Texts to keep with it.
+            author: Who makes it.
+
+        Raises:
+            InvalidMetadata: The metadata is not text under text.
+            ProtectedRepo: Only Headwater itself writes this repo.
+            RefNotFound: There is no such branch.
+        """
+        check_writable(self.name, system=self._system)
+        places = [(self._row, branch)]
+        [begun] = start_all(self._parts, places, message=message, metadata=metadata, author=author)
+        return begun
+
+    def open_commit(self, what: str) -> OpenCommit:
+        """Returns a commit that is open, by its id or the beginning of it.
+
+        Raises:
+            CommitEnded: It is not open any more.
+            ProtectedRepo: Only Headwater itself writes this repo.
+            RefNotFound: Nothing in the repo has this name.
+        """
+        check_writable(self.name, system=self._system)
+        commit = self.resolve(what)
+        if commit.state != "open":
+            raise CommitEnded(commit.id, state=commit.state)
+        return OpenCommit(self._parts, commit)
+
     def create_branch(self, name: str, at: str | None = None, *, author: str = "") -> BranchInfo:
-        """Makes a branch at a commit, or without commits.
+        """Makes a branch at a commit, or without commits; pipelines that follow it start, as after a commit.
 
         Raises:
             InvalidName: A branch of this repo cannot be called so.
@@ -100,18 +139,21 @@ class Repo:
         """
         check_writable(self.name, system=self._system)
         check_branch(name, repo=self.name)
-        now_ms = self._parts.clock.now_ms()
         with self._parts.catalog.write() as conn:
             self._check_free(conn, name)
-            head = None if at is None else self._finished(conn, at).id
-            row = store.add_branch(conn, self.id, name, now_ms, head=head)
-            self._log(conn, "branch", name, None, head, author, "created")
-        return self._branch_info(row)
+            at_commit = None if at is None else self._finished(conn, at)
+            row = store.add_branch(conn, self.id, name, self._parts.clock.now_ms())
+            if at_commit is None:
+                self._log(conn, "branch", name, None, None, author, "created")
+                return self._branch_info(row)
+            publisher = self._parts.publisher
+            started = publisher.move(conn, row, at_commit, author=author, reason="created")
+            return self._branch_info(msgspec.structs.replace(row, head=at_commit.id), started)
 
     def move_branch(
         self, name: str, to: str, *, expect: CommitId | None = None, author: str = "", reason: str = "moved"
     ) -> BranchInfo:
-        """Makes a branch name another commit of the repo.
+        """Makes a branch name another commit of the repo; pipelines that follow it start, as after a commit.
 
         Args:
             name: The branch.
@@ -128,15 +170,17 @@ class Repo:
         check_writable(self.name, system=self._system)
         with self._parts.catalog.read() as conn:
             seen = lookup.branch_by_name(conn, self._row, name).head if expect is None else expect
-            target = self._finished(conn, to).id
         with self._parts.catalog.write() as conn:
+            target = self._finished(conn, to)
             branch = lookup.branch_by_name(conn, self._row, name)
             found = store.lock_branches(conn, [branch.id])[branch.id]
-            now_ms = self._parts.clock.now_ms()
-            if not store.move_branch(conn, branch, expected=seen, new=target, now_ms=now_ms):
+            if found != seen:
                 raise BranchMoved(f"{self.name}@{name}", expected=seen, found=found)
-            self._log(conn, "branch", name, seen, target, author, reason)
-            return self._branch_info(lookup.branch_by_name(conn, self._row, name))
+            started = None
+            if target.id != found:
+                publisher = self._parts.publisher
+                started = publisher.move(conn, branch, target, author=author, reason=reason)
+            return self._branch_info(lookup.branch_by_name(conn, self._row, name), started)
 
     def create_tag(
         self, name: str, at: str, *, conn: Connection | None = None, author: str = ""
@@ -156,78 +200,18 @@ class Repo:
                 return self._add_tag(own, name, at, author)
         return self._add_tag(conn, name, at, author)
 
-    # --- reading ---
-
-    def at(self, what: str = "main") -> View:
-        """Opens the files of a commit.
-
-        Raises:
-            AmbiguousRef: Several commit ids begin so.
-            CommitUnfinished: The commit has no files to show.
-            RefNotFound: Nothing in the repo has this name.
-        """
-        return View(self._parts.storage, self.resolve(what))
-
-    def resolve(self, what: str = "main") -> Commit:
-        """Returns the commit that a branch, tag, id or its beginning means, with `^` for those before.
-
-        Raises:
-            AmbiguousRef: Several commit ids begin so.
-            RefNotFound: Nothing in the repo has this name.
-        """
-        with self._parts.catalog.read() as conn:
-            return lookup.commit_by_id(conn, lookup.commit_id(conn, self._row, what))
-
-    def log(self, what: str = "main", *, limit: int = 50, after: str | None = None) -> Listing[CommitInfo]:
-        """Returns a page of history, newest first, along the line of parents.
-
-        Args:
-            what: Where to begin; a branch without commits has an empty history.
-            limit: How many commits at most, at least 1.
-            after: The `next` of the page before; `what` then does not matter.
-
-        Raises:
-            CommitNotFound: `after` is not one that a page gave.
-            RefNotFound: Nothing in the repo has this name.
-        """
-        with self._parts.catalog.read() as conn:
-            if after is None:
-                branch = store.branch_by_name(conn, self.id, what)
-                start = branch.head if branch is not None else lookup.commit_id(conn, self._row, what)
-            else:
-                last = lookup.commit_by_id(conn, after)
-                if last.repo != self.name:
-                    raise CommitNotFound(after)
-                start = last.parent
-            found = [] if start is None else commit_store.ancestors(conn, start, limit + 1)
-        following = found[limit - 1].id if len(found) > limit else None
-        return Listing([commit.info() for commit in found[:limit]], following)
-
-    def diff(self, old: str, new: str) -> Iterator[DiffRow]:
-        """Yields the paths that differ between two commits, in order; equal folders cost nothing.
-
-        Raises:
-            CommitUnfinished: One of them has no files to compare.
-            RefNotFound: Nothing in the repo has one of the names.
-        """
-        return self.at(old).diff(self.at(new))
-
-    def branches(self) -> list[BranchInfo]:
-        """Returns the repo's branches by name."""
-        with self._parts.catalog.read() as conn:
-            return [self._branch_info(row) for row in store.branches_of(conn, self.id)]
-
-    def tags(self) -> list[BranchInfo]:
-        """Returns the repo's tags, oldest first."""
-        with self._parts.catalog.read() as conn:
-            return [self._tag_info(row) for row in store.tags_of(conn, self.id)]
-
-    def moves(self, branch: str = "main") -> list[store.Move]:
-        """Returns every move of a branch, oldest first: from where, to where, when, by whom and why."""
-        with self._parts.catalog.read() as conn:
-            return store.moves_of(conn, self.id, "branch", branch)
-
     # --- within ---
+
+    def _named_by_id(self, what: str) -> Commit | None:
+        """Returns the commit that is named by its id, and none for a branch, a tag, or a name of nothing."""
+        with self._parts.catalog.read() as conn:
+            if store.branch_by_name(conn, self.id, what) is not None:
+                return None
+        try:
+            commit = self.resolve(what)
+        except RefNotFound:
+            return None
+        return commit if commit.id.startswith(what.lower()) else None
 
     def _add_tag(self, conn: Connection, name: str, at: str, author: str) -> BranchInfo:
         self._check_free(conn, name)
@@ -235,12 +219,6 @@ class Repo:
         row = store.add_tag(conn, self.id, name, commit, self._parts.clock.now_ms())
         self._log(conn, "tag", name, None, commit, author, "created")
         return self._tag_info(row)
-
-    def _finished(self, conn: Connection, what: str) -> Commit:
-        commit = lookup.commit_by_id(conn, lookup.commit_id(conn, self._row, what))
-        if commit.state != "finished":
-            raise CommitUnfinished(commit.id, repo=self.name, state=commit.state)
-        return commit
 
     def _check_free(self, conn: Connection, name: str) -> None:
         ref = f"{self.name}@{name}"
@@ -261,16 +239,3 @@ class Repo:
     ) -> None:
         at_ms = self._parts.clock.now_ms()
         store.log_move(conn, store.Move(self.id, kind, name, old, new, at_ms, author, reason))
-
-    def _branch_info(self, row: store.BranchRow) -> BranchInfo:
-        return BranchInfo(row.name, self.name, row.head, rfc3339(row.moved_ms))
-
-    def _tag_info(self, row: store.TagRow) -> BranchInfo:
-        return BranchInfo(row.name, self.name, row.commit_id, rfc3339(row.created_ms))
-
-
-def repo_info(row: store.RepoRow, branches: Sequence[tuple[str, int, int]]) -> RepoInfo:
-    """Returns the document of a repo, given its branches with files and bytes of their heads."""
-    files, size = next(((files, size) for name, files, size in branches if name == "main"), (0, 0))
-    names = [name for name, _, _ in branches]
-    return RepoInfo(row.name, row.kind, rfc3339(row.created_ms), names, size, files)

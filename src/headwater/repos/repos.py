@@ -1,6 +1,6 @@
 """The repos of a workspace, and the doors of the transaction for the floors above."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
 from sqlalchemy import Connection
@@ -9,16 +9,22 @@ from headwater.api.documents import Provenance, RepoInfo, RepoKind
 from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.ids import CommitId, SetId
-from headwater.repos import commit_store, lookup, store
+from headwater.repos import commit_store, history_store, lookup, store
+from headwater.repos.bonds import Bonds, PinSource, RepoUser
+from headwater.repos.deletion import delete_repo
 from headwater.repos.errors import InvalidRef, RepoExists
 from headwater.repos.names import check_repo, check_writable, kind_of
 from headwater.repos.parts import Parts
 from headwater.repos.publishing import Publisher
 from headwater.repos.refs import parse_ref
-from headwater.repos.repo import Repo, repo_info
-from headwater.repos.values import Commit, PendingCommit, Trees
+from headwater.repos.repo import Repo
+from headwater.repos.repo_reading import repo_info
+from headwater.repos.retention import apply_retention
+from headwater.repos.roots import RepoRoots
+from headwater.repos.together import Together
+from headwater.repos.values import Commit, Named, PendingCommit, Trees
 from headwater.repos.view import View
-from headwater.storage import Storage, Writer
+from headwater.storage import Storage, Tree, Writer
 
 # Inside `Repos`, `list` is its method.
 Commits = list[Commit]
@@ -28,21 +34,37 @@ Entries = list[Provenance]
 class CommitHook(Protocol):
     """What happens together with commits: jobs are inserted, so that none is forgotten and none invented."""
 
+    def reads(self, conn: Connection, places: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Names the branches, each with its repo, whose heads `committed` reads for commits to these.
+
+        They are locked together with those committed to, so that of two commits
+        at the same time the later one sees what the earlier one did. None
+        where there is nothing to do for such commits: then `committed` may not be called.
+        """
+        ...
+
     def committed(self, conn: Connection, repos: "Repos", commits: Sequence[Commit]) -> None:
         """Hears of finished commits of one set, inside their transaction; an error undoes them."""
         ...
 
 
-class Repos:
+class Repos(Together):
     """The repos of one workspace; safe to use from many threads."""
 
     def __init__(
-        self, catalog: Catalog, storage: Storage, *, clock: Clock, hooks: Sequence[CommitHook] = ()
+        self,
+        catalog: Catalog,
+        storage: Storage,
+        *,
+        clock: Clock,
+        hooks: Sequence[CommitHook] = (),
+        users: Sequence[RepoUser] = (),
+        pins: Callable[[], Sequence[PinSource]] = tuple,
     ) -> None:
-        """Keeps the parts; `hooks` are called in their order."""
+        """Keeps the parts; `hooks` are called in their order, `users` and `pins` asked before something goes."""
         self._catalog, self._clock, self._hooks = catalog, clock, tuple(hooks)
-        self._publisher = Publisher(storage, clock, self._notify)
-        self._parts = Parts(catalog, storage, clock, self._publisher)
+        self._publisher = Publisher(storage, clock, self._notify, self._reads)
+        self._parts = Parts(catalog, storage, clock, self._publisher, Bonds(self, users, pins))
 
     # --- repos ---
 
@@ -95,6 +117,53 @@ class Repos:
             rows, branches = store.all_repos(conn), store.overview(conn)
         return (repo_info(row, branches.get(row.id, [])) for row in rows)
 
+    def delete(
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        system: bool = False,
+        author: str = "",
+        reason: str = "deleted",
+    ) -> RepoInfo:
+        """Removes a repo and returns it as it was; its name is free, of its commits tombstones stay.
+
+        Args:
+            name: The repo.
+            force: Also where commits of other repos were made of its commits.
+            system: Also a protected one.
+            author: Who decides so.
+            reason: Why, for whoever asks for a file later.
+
+        Raises:
+            InUse: Something reads or writes it, a commit is open, or others were made of it.
+            ProtectedRepo: Only Headwater itself writes this repo.
+            RepoNotFound: There is none.
+        """
+        check_writable(name, system=system)
+        info = self.get(name).info()
+        delete_repo(self._parts, name, force=force, author=author, reason=reason)
+        return info
+
+    def apply_retention(self) -> int:
+        """Gives up what has expired, in all repos, and finishes what an interrupted call left; returns how many."""
+        return apply_retention(self._parts)
+
+    def named_bytes(self, conn: Connection) -> int:
+        """Returns how many bytes all finished commits name, each counted for itself."""
+        return commit_store.named_bytes(conn)
+
+    @property
+    def roots(self) -> RepoRoots:
+        """From where a sweep begins, as far as commits hold it."""
+        return RepoRoots()
+
+    def made_of(
+        self, conn: Connection, commits: Sequence[CommitId], *, kind: RepoKind
+    ) -> Sequence[tuple[CommitId, CommitId]]:
+        """Returns (commit, what was made of it) for commits of repos of a kind that name these in their provenance."""
+        return history_store.made_of(conn, commits, kind)
+
     # --- commits ---
 
     def resolve(self, ref: str, *, default_branch: str = "main") -> Commit:
@@ -112,6 +181,17 @@ class Repos:
         with self._catalog.read() as conn:
             repo = lookup.repo_by_name(conn, parsed.repo)
             return lookup.commit_by_id(conn, lookup.commit_id(conn, repo, parsed.what))
+
+    def named(self, repo: str, name: str) -> Named:
+        """Returns what a name means in a repo: a branch, else a tag, else a commit's id or its beginning.
+
+        Raises:
+            AmbiguousRef: Several commit ids begin so.
+            RefNotFound: The repo has no such branch, tag or commit.
+            RepoNotFound: There is no such repo.
+        """
+        with self._catalog.read() as conn:
+            return lookup.named(conn, repo, name)
 
     def commit_by_id(self, commit: str, *, conn: Connection | None = None) -> Commit:
         """Returns the commit with exactly this id, in whatever repo.
@@ -140,6 +220,19 @@ class Repos:
         """
         _, row = lookup.repo_and_branch(conn, repo, branch)
         return None if row is None else row.head
+
+    def branch_files(self, repo: str, branch: str) -> tuple[CommitId | None, Tree]:
+        """Returns the head of a branch and its files, for floors that build their own commits on them.
+
+        Raises:
+            RefNotFound: There is no such branch.
+            RepoNotFound: There is no such repo.
+        """
+        with self._catalog.read() as conn:
+            row, found = lookup.repo_and_branch(conn, repo, branch)
+            head = lookup.branch_by_name(conn, row, branch).head if found is None else found.head
+            root = None if head is None else commit_store.output_of(conn, head)
+        return head, self._parts.storage.tree(root)
 
     def set_commits(self, set_id: str) -> Commits:
         """Returns the commits of a set in the order in which they were begun."""
@@ -245,6 +338,9 @@ class Repos:
         row = store.add_repo(conn, name, kind_of(name) or kind, now_ms)
         store.add_branch(conn, row.id, "main", now_ms)
         return row
+
+    def _reads(self, conn: Connection, places: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        return {place for hook in self._hooks for place in hook.reads(conn, places)}
 
     def _notify(self, conn: Connection, commits: Sequence[Commit]) -> None:
         for hook in self._hooks:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from headwater.api.documents import RepoKind
+from headwater.db import later
 from headwater.ids import CommitId
 from headwater.repos.tables import branches, commits, ref_log, repos, tags
 
@@ -57,12 +58,13 @@ class Move(msgspec.Struct, frozen=True):
 
 
 _REPO = [repos.c[name] for name in RepoRow.__struct_fields__]
+_LIVING = sa.select(*_REPO).where(repos.c.deleted_ms.is_(None))
 _BRANCH = [branches.c[name] for name in BranchRow.__struct_fields__]
 _REPO_AND_BRANCH = (
     sa.select(*_REPO, *_BRANCH)
     .select_from(repos)
     .outerjoin(branches, sa.and_(branches.c.repo_id == repos.c.id, branches.c.name == sa.bindparam("branch")))
-    .where(repos.c.name == sa.bindparam("repo"))
+    .where(repos.c.name == sa.bindparam("repo"), repos.c.deleted_ms.is_(None))
 )
 # Those of every commit are made once; making them costs more than SQLite takes to run them.
 _BRANCH_BY_NAME = sa.select(*_BRANCH).where(
@@ -74,6 +76,23 @@ _LOCK = (
     .order_by(branches.c.id)
     .with_for_update()
 )
+_LOCK_NAMED = (
+    sa.select(*_REPO, *_BRANCH)
+    .join(branches, branches.c.repo_id == repos.c.id)
+    .where(sa.tuple_(repos.c.name, branches.c.name).in_(sa.bindparam("places", expanding=True)))
+    .order_by(branches.c.id)
+    .with_for_update(of=branches)
+)
+# One statement that SQLite and PostgreSQL both read.
+_ENSURE_BRANCH = sa.text(
+    "INSERT INTO branches (repo_id, name, moved_ms) VALUES (:repo_id, :name, :now_ms) "
+    "ON CONFLICT (repo_id, name) DO NOTHING"
+)
+_ADVANCE = later(
+    sa.update(branches)
+    .where(branches.c.id == sa.bindparam("branch"))
+    .values(head=sa.bindparam("new"), moved_ms=sa.bindparam("now_ms"))
+)
 _MOVE_BRANCH = (
     sa.update(branches)
     .where(
@@ -82,7 +101,7 @@ _MOVE_BRANCH = (
     )
     .values(head=sa.bindparam("new"), moved_ms=sa.bindparam("now_ms"))
 )
-_ADD_MOVE = sa.insert(ref_log)
+_ADD_MOVE = later(sa.insert(ref_log))
 _TAG = [tags.c[name] for name in TagRow.__struct_fields__]
 _MOVE = [ref_log.c[name] for name in Move.__struct_fields__]
 
@@ -97,18 +116,24 @@ def add_repo(conn: Connection, name: str, kind: RepoKind, now_ms: int) -> RepoRo
 
 def repo_by_name(conn: Connection, name: str) -> RepoRow | None:
     """Returns the repo of this name."""
-    row = conn.execute(sa.select(*_REPO).where(repos.c.name == name)).first()
+    row = conn.execute(sa.select(*_REPO).where(repos.c.name == name, repos.c.deleted_ms.is_(None))).first()
     return None if row is None else RepoRow(*row)
 
 
 def all_repos(conn: Connection) -> list[RepoRow]:
     """Returns all repos by name."""
-    return [RepoRow(*row) for row in conn.execute(sa.select(*_REPO).order_by(repos.c.name))]
+    return [RepoRow(*row) for row in conn.execute(_LIVING.order_by(repos.c.name))]
+
+
+def kinds_of(conn: Connection, names: Iterable[str]) -> dict[str, RepoKind]:
+    """Returns the kinds of repos by their names, of deleted ones too."""
+    query = sa.select(repos.c.name, repos.c.kind).where(repos.c.name.in_(list(names)))
+    return {row.name: row.kind for row in conn.execute(query)}
 
 
 def repo_names(conn: Connection) -> list[str]:
     """Returns the names of all repos, in order."""
-    return list(conn.execute(sa.select(repos.c.name).order_by(repos.c.name)).scalars())
+    return [row.name for row in all_repos(conn)]
 
 
 def overview(conn: Connection, repo_id: int | None = None) -> dict[int, list[tuple[str, int, int]]]:
@@ -151,6 +176,13 @@ def add_branch(
     return BranchRow(conn.execute(row.returning(branches.c.id)).scalar_one(), repo_id, name, head, now_ms)
 
 
+def ensure_branch(conn: Connection, repo_id: int, name: str, now_ms: int) -> BranchRow:
+    """Returns a branch, made without commits unless somebody else was faster."""
+    said = {"repo_id": repo_id, "name": name, "now_ms": now_ms}
+    conn.execute(_ENSURE_BRANCH, said)
+    return BranchRow(*conn.execute(_BRANCH_BY_NAME, {"repo_id": repo_id, "name": name}).one())
+
+
 def branch_by_name(conn: Connection, repo_id: int, name: str) -> BranchRow | None:
     """Returns the branch of this name."""
     row = conn.execute(_BRANCH_BY_NAME, {"repo_id": repo_id, "name": name}).first()
@@ -171,6 +203,25 @@ def lock_branches(conn: Connection, ids: Iterable[int]) -> dict[int, CommitId | 
     """
     rows = conn.execute(_LOCK, {"ids": sorted(set(ids))})
     return {row.id: row.head for row in rows}
+
+
+def lock_named(
+    conn: Connection, places: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[RepoRow, BranchRow]]:
+    """Locks branches by the names of their repos and their own, as `lock_branches` does.
+
+    Returns:
+        What was found, each branch with the head that it keeps until the transaction ends or moves it.
+    """
+    split = len(_REPO)
+    rows = conn.execute(_LOCK_NAMED, {"places": list(places)})
+    found = [(RepoRow(*row[:split]), BranchRow(*row[split:])) for row in rows]
+    return {(repo.name, branch.name): (repo, branch) for repo, branch in found}
+
+
+def advance_branch(conn: Connection, branch: BranchRow, *, new: CommitId, now_ms: int) -> None:
+    """Moves the head of a branch that this transaction has locked."""
+    conn.execute(_ADVANCE, {"branch": branch.id, "new": new, "now_ms": now_ms})
 
 
 def move_branch(

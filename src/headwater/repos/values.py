@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
-from headwater.api.documents import CommitInfo, CommitState, Provenance
+from headwater.api.documents import CommitInfo, CommitState, Provenance, PurgeInfo
 from headwater.clock import rfc3339
 from headwater.ids import CommitId, SetId
 from headwater.storage import MapTree, Pointer, Tree, Writer
@@ -26,12 +27,20 @@ class Roots(msgspec.Struct, frozen=True):
     unfinished: Pointer | None = None
 
 
+class Purge(msgspec.Struct, frozen=True):
+    """When, by whom and why the files of a commit were given up."""
+
+    at_ms: int
+    by: str
+    reason: str
+
+
 class Commit(msgspec.Struct, frozen=True):
     """An immutable state of a repo; one that waits for its job changes once, when that ends.
 
     `branch` is the branch it was made on, `parent` the commit that branch was
     at before; `files` and `size` (bytes) are those of the output tree. `record`
-    is where its record lies, once it has ended.
+    is where its record lies, once it has ended; of a purged one, its tombstone.
     """
 
     id: CommitId
@@ -50,6 +59,7 @@ class Commit(msgspec.Struct, frozen=True):
     roots: Roots
     provenance: tuple[Provenance, ...]
     record: Pointer | None = None
+    purge: Purge | None = None
 
     def info(self) -> CommitInfo:
         """Returns the document that doors show."""
@@ -66,7 +76,17 @@ class Commit(msgspec.Struct, frozen=True):
             state=self.state,
             provenance=list(self.provenance),
             metadata=self.metadata,
+            purged=None
+            if self.purge is None
+            else PurgeInfo(rfc3339(self.purge.at_ms), self.purge.by, self.purge.reason),
         )
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What a name means in a repo, and the commit that it is at; a branch may have none yet."""
+
+    kind: Literal["branch", "tag", "commit"]
+    commit: CommitId | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,17 @@ class Trees:
         )
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A commit to be opened, which stays open over many calls."""
+
+    repo_id: int
+    repo: str
+    branch: str
+    message: str = ""
+    author: str = ""
+    metadata: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class PendingCommit:
     """A commit whose trees are built and which one transaction shall make visible.
@@ -102,6 +133,8 @@ class PendingCommit:
         writer: What the trees were built with, sealed; none when nothing was written anew.
         shares: Other commits whose trees were taken over; each must still have its files.
         provenance: What went into it, by id.
+        replaces: The head that the branch must still have, where that is not the parent.
+        finishes: The open commit that it ends, with the version of its draft that the trees were made of.
     """
 
     repo: str
@@ -114,3 +147,5 @@ class PendingCommit:
     metadata: Mapping[str, str] = field(default_factory=dict)
     provenance: tuple[Provenance, ...] = ()
     shares: tuple[CommitId, ...] = ()
+    finishes: tuple[CommitId, int] | None = None
+    replaces: CommitId | None = None

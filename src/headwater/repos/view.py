@@ -7,15 +7,17 @@ begin with `/`, and `/` itself is the top folder.
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
-from headwater.api.documents import Change, DiffRow, FileInfo
+from headwater.api.documents import Change, DiffRow, FileInfo, TextDiff
 from headwater.errors import did_you_mean
-from headwater.repos.errors import CommitUnfinished, NotAFile, PathNotFound
+from headwater.repos import frames, text_diff
+from headwater.repos.errors import NotAFile, PathNotFound
 from headwater.repos.expand import expand
 from headwater.repos.glob import read_glob
+from headwater.repos.lookup import check_readable
 from headwater.repos.values import Commit
 from headwater.storage import FileEntry, FolderItem, Storage, Tree, normalize_folder
 
@@ -29,17 +31,40 @@ class Match(msgspec.Struct, frozen=True):
     captures: tuple[str, ...]
 
 
+class Files(Protocol):
+    """What is asked of files that changes are applied to; a `Tree` answers."""
+
+    def get(self, path: str) -> FileEntry | None:
+        """Returns the file at a path."""
+        ...
+
+    def has_folder(self, folder: str) -> bool:
+        """Tells whether any file lies below a folder."""
+        ...
+
+    def entries(self, prefix: str = "") -> Iterator[FileEntry]:
+        """Yields the files whose paths begin so, in order."""
+        ...
+
+    def children(self, folder: str = "") -> Iterator[FolderItem]:
+        """Yields what lies directly in a folder."""
+        ...
+
+
 class View:
     """The files of a commit, read only."""
 
-    def __init__(self, storage: Storage, commit: Commit) -> None:
-        """Opens a finished commit.
+    def __init__(self, storage: Storage, commit: Commit, *, tree: Tree | None = None) -> None:
+        """Opens a finished commit, or, with the tree that it would have, one that is open.
 
         Raises:
+            CommitPurged: Its files were given up.
             CommitUnfinished: The commit has no files to show.
         """
-        if commit.state != "finished":
-            raise CommitUnfinished(commit.id, repo=commit.repo, state=commit.state)
+        if tree is not None:
+            self.tree = tree
+        else:
+            check_readable(commit)
         self._storage, self.commit = storage, commit
 
     @cached_property
@@ -71,7 +96,7 @@ class View:
             return found
         if self._is_folder(inside):
             raise NotAFile(_outside(inside), where=self._where)
-        raise self._not_found(inside)
+        raise self.not_found(inside)
 
     def read(self, path: str, start: int = 0, stop: int | None = None) -> bytes:
         """Returns the bytes of a file, or of the span from `start` up to `stop`.
@@ -93,6 +118,33 @@ class View:
         """
         return self._storage.open(self.entry(path))
 
+    def stream(self, path: str, start: int | None = None, stop: int | None = None) -> Iterator[bytes]:
+        """Yields the bytes of a file, or of a span as Python slices count, reading ahead of who asks.
+
+        Raises:
+            InvalidPath: No file can have this path.
+            NotAFile: It is a folder.
+            PathNotFound: There is no such file.
+        """
+        return map(bytes, self._storage.stream(self.entry(path), start or 0, stop))
+
+    def frame(self, path: str, library: frames.Library | None = None) -> Any:
+        """Returns a file as a table, by its ending: .csv or .parquet.
+
+        Args:
+            path: The file.
+            library: "pandas", "polars" or "arrow"; where absent, the first of them that is installed.
+
+        Raises:
+            InvalidInput: It has another ending, or is not what its ending says.
+            InvalidPath: No file can have this path.
+            MissingExtra: No such library is installed.
+            NotAFile: It is a folder.
+            PathNotFound: There is no such file.
+        """
+        with self.open(path) as source:
+            return frames.decode(source, path, library)
+
     def exists(self, path: str) -> bool:
         """Tells whether there is a file or folder at the path."""
         inside = _inside(path)
@@ -111,7 +163,7 @@ class View:
             return _file(entry)
         if self._is_folder(inside):
             return self._folder(inside)
-        raise self._not_found(inside)
+        raise self.not_found(inside)
 
     def list(self, folder: str = "/") -> Iterator[FileInfo]:
         """Yields what stands directly in a folder, in order; of a file, the file itself.
@@ -125,7 +177,7 @@ class View:
         if entry is not None:
             return iter([_file(entry)])
         if not self._is_folder(inside):
-            raise self._not_found(inside)
+            raise self.not_found(inside)
         return (_child(inside, child) for child in self.tree.children(inside))
 
     def walk(self, folder: str = "/") -> Iterator[FileInfo]:
@@ -149,7 +201,7 @@ class View:
         if entry is not None:
             return iter([entry])
         if not self._is_folder(inside):
-            raise self._not_found(inside)
+            raise self.not_found(inside)
         return self.tree.entries(f"{inside}/" if inside else "")
 
     def glob(self, pattern: str) -> Iterator[FileInfo]:
@@ -172,10 +224,46 @@ class View:
             if captured is not None:
                 yield Match(self._folder(path) if entry is None else _file(entry), captured)
 
-    def diff(self, new: "View") -> Iterator[DiffRow]:
-        """Yields the paths in which `new` differs, in order; equal folders cost nothing."""
-        for before, after in self.tree.diff(new.tree):
-            yield _row(before, after)
+    def diff(self, new: "View", path: str = "/") -> Iterator[DiffRow]:
+        """Yields the paths in which `new` differs, in order; equal folders cost nothing.
+
+        Args:
+            new: The commit to compare with, of this repo or another.
+            path: A file, or a folder, beyond which nothing is looked at.
+
+        Raises:
+            InvalidPath: Nothing can have this path.
+            PathNotFound: There is nothing at it in either commit.
+        """
+        return (_row(before, after) for before, after in self._differing(new, path))
+
+    def text_diff(
+        self, new: "View", path: str = "/", *, most_bytes: int = text_diff.MOST_BYTES
+    ) -> Iterator[TextDiff]:
+        """Yields what differs in each file, line by line.
+
+        Args:
+            new: The commit to compare with, of this repo or another.
+            path: A file, or a folder, beyond which nothing is looked at.
+            most_bytes: Longer files are named and not compared.
+
+        Raises:
+            InvalidPath: Nothing can have this path.
+            PathNotFound: There is nothing at it in either commit.
+        """
+        for before, after in self._differing(new, path):
+            row = _row(before, after)
+            if max(row.old_size or 0, row.new_size or 0) > most_bytes:
+                yield text_diff.too_large(row.path, row.change)
+                continue
+            old = None if before is None else self._storage.read(before)
+            yield text_diff.compare(row.path, row.change, old, None if after is None else new.read(row.path))
+
+    def _differing(self, new: "View", path: str) -> Iterator[tuple[FileEntry | None, FileEntry | None]]:
+        inside = _inside(path)
+        if not (self.exists(inside) or new.exists(inside)):
+            raise self.not_found(inside)
+        return self.tree.diff(new.tree, inside)
 
     @property
     def _where(self) -> str:
@@ -188,11 +276,12 @@ class View:
         _, size = self.tree.folder_counts(inside)
         return FileInfo(_outside(inside), size, self.tree.folder_digest(inside).hex(), "folder")
 
-    def _not_found(self, inside: str) -> PathNotFound:
-        return not_found(self.tree, inside, where=self._where)
+    def not_found(self, path: str) -> PathNotFound:
+        """Returns the error for a path that is not here, with names that come near."""
+        return not_found(self.tree, _inside(path), where=self._where)
 
 
-def not_found(tree: Tree, inside: str, *, where: str) -> PathNotFound:
+def not_found(tree: Files, inside: str, *, where: str) -> PathNotFound:
     """Returns the error for a path that is not in a tree, with names that come near in the same folder."""
     folder, _, name = inside.rpartition("/")
     siblings = [item.name for item in islice(tree.children(folder), _SIBLINGS)]

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from headwater.serving.core import App
     from headwater.serving.endpoint import Endpoint, ModelSource, Served
     from headwater.serving.guard import TokenVerifier
-    from headwater.serving.server import Server
+    from headwater.serving.server import AsgiServer, Server
     from headwater.serving.source import RegistrySource
 
 __all__ = [
     "App",
     "Asgi",
+    "AsgiServer",
     "AuthenticationRequired",
     "CannotBind",
     "Endpoint",
@@ -57,6 +58,7 @@ __all__ = [
 _LAZY = {
     "App": "core",
     "Asgi": "asgi",
+    "AsgiServer": "server",
     "Endpoint": "endpoint",
     "ModelSource": "endpoint",
     "RegistrySource": "source",

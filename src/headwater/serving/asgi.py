@@ -56,7 +56,7 @@ class Asgi:
         except Refusal as refusal:
             response = self._app.refuse(refusal)
             await _send(response, send, is_last=False)
-            await _drain(receive, min(_DRAIN_S, self._limits.body_wait_s))
+            await drain(receive, min(_DRAIN_S, self._limits.body_wait_s))
             await send({"type": "http.response.body", "body": b""})
             return
         except ClientGone:
@@ -114,7 +114,8 @@ async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
         message = await receive()
 
 
-async def _drain(receive: Receive, seconds: float) -> None:
+async def drain(receive: Receive, seconds: float) -> None:
+    """Throws away the rest of a body, for a while, so that a client that is still sending reads the answer."""
     seen = 0
     try:
         async with asyncio.timeout(seconds):

@@ -10,14 +10,14 @@ import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 import uvicorn
 
-from headwater.serving.asgi import Asgi
+from headwater.serving.asgi import Asgi, Receive, Send
 from headwater.serving.core import App
 from headwater.serving.errors import AuthenticationRequired, CannotBind, PortInUse, ServerStopped
 
@@ -27,28 +27,41 @@ _IDLE_S = 75  # longer than the usual balancer keeps a connection, so that the b
 _LAST_PORT = 65_535
 
 
-class Server:
-    """One address that answers for one `App`; a context manager that starts and stops it."""
+class AsgiApp(Protocol):
+    """An ASGI application that says whether it has started, and why not."""
 
-    def __init__(self, app: App, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    is_started: threading.Event
+    failure: Exception | None
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serves one connection scope."""
+        ...
+
+
+class AsgiServer:
+    """One address that answers for one application; a context manager that starts and stops it."""
+
+    def __init__(
+        self, asgi: AsgiApp, *, host: str = "127.0.0.1", port: int = 0, may_be_public: bool = False
+    ) -> None:
         """Takes the port.
 
         Args:
-            app: What answers.
-            host: The address to listen on; one that other machines reach needs an app with tokens.
+            asgi: What answers.
+            host: The address to listen on.
             port: 0 for any that is free.
+            may_be_public: Whether the address may be one that other machines reach: each request proves who asks.
 
         Raises:
             AuthenticationRequired: Others could ask without a token.
             PortInUse: Another program has the port.
             CannotBind: The address is not this machine's, or the port is not allowed.
         """
-        self.app = app
         self.host = host
-        self._socket = _bind(host, port, may_be_public=not app.is_open)
+        self._socket = _bind(host, port, may_be_public=may_be_public)
         self.port: int = self._socket.getsockname()[1]
-        self._asgi = Asgi(app)
-        self._uvicorn = _Uvicorn(_config(self._asgi))
+        self._asgi = asgi
+        self._uvicorn = _Uvicorn(_config(asgi))
         self._thread: threading.Thread | None = None
 
     @property
@@ -120,6 +133,15 @@ class Server:
             ) from failure
 
 
+class Server(AsgiServer):
+    """One address that answers for one `App`."""
+
+    def __init__(self, app: App, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Takes the port; an address that other machines reach needs an app with tokens. Errors as above."""
+        self.app = app
+        super().__init__(Asgi(app), host=host, port=port, may_be_public=not app.is_open)
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn, except that a signal ends `run` and is not raised again afterwards."""
 
@@ -136,7 +158,7 @@ class _Uvicorn(uvicorn.Server):
                 signal.signal(name, handler)
 
 
-def _config(asgi: Asgi) -> uvicorn.Config:
+def _config(asgi: AsgiApp) -> uvicorn.Config:
     return uvicorn.Config(
         asgi,
         lifespan="on",

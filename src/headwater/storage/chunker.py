@@ -9,6 +9,7 @@ Knows nothing of files, trees or stores: bytes in, chunks out.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from headwater.errors import InvalidInput
@@ -17,7 +18,8 @@ LEAST_BYTES = 1024 * 1024
 AVERAGE_BYTES = 4 * 1024 * 1024
 MOST_BYTES = 16 * 1024 * 1024
 _LEVEL: Final = 1
-_WINDOW = MOST_BYTES + 1  # what a cut depends on
+_NEEDED = MOST_BYTES + 1  # what a cut depends on
+_WINDOW = 2 * MOST_BYTES + 8 * 1024 * 1024  # two chunks at least lie between one move and the next
 
 
 class ByteStream(Protocol):
@@ -33,28 +35,53 @@ def split(data: bytes | bytearray | memoryview) -> Iterator[memoryview]:
     whole, first_length = memoryview(data), _cutter()
     at = 0
     while at < len(whole):
-        length = first_length(whole[at : at + _WINDOW])
+        length = first_length(whole[at : at + _NEEDED])
         yield whole[at : at + length]
         at += length
 
 
 def split_stream(head: bytes, stream: ByteStream) -> Iterator[memoryview]:
-    """Yields the chunks of `head` and all that follows it; each is good until the next is asked for."""
+    """Yields the chunks of `head` and all that follows it; each is good until the second next is asked for.
+
+    Two windows take turns: what one holds behind its last cut moves to the
+    head of the other, so that a chunk can be stored while the next is looked for.
+    """
     first_length = _cutter()
-    window = memoryview(bytearray(max(2 * MOST_BYTES, len(head)) + 1))
+    window = memoryview(bytearray(max(_WINDOW, len(head) + 1)))
     window[: len(head)] = head
+    other: memoryview | None = None
     start, end, is_over = 0, len(head), False
+    end, is_over = _filled(window, end, stream)
     while True:
-        if end - start < _WINDOW and not is_over:
-            window[: end - start] = window[start:end]
-            start, end = 0, end - start
-            filled = fill(stream, window[end:])
-            end, is_over = end + filled, end + filled < len(window)
+        if end - start < _NEEDED and not is_over:
+            if other is None:
+                other = memoryview(bytearray(len(window)))
+            other[: end - start] = window[start:end]
+            window, other, start, end = other, window, 0, end - start
+            end, is_over = _filled(window, end, stream)
         if start == end:
             return
-        length = first_length(window[start : min(end, start + _WINDOW)])
+        length = first_length(window[start : min(end, start + _NEEDED)])
         yield window[start : start + length]
         start += length
+
+
+def ahead(pieces: Iterator[memoryview]) -> Iterator[memoryview]:
+    """Yields pieces, finding the next one in another thread meanwhile."""
+    piece = next(pieces, None)
+    if piece is None:
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="headwater-chunks") as pool:
+        while piece is not None:
+            upcoming = pool.submit(next, pieces, None)
+            yield piece
+            piece = upcoming.result()
+
+
+def _filled(window: memoryview, end: int, stream: ByteStream) -> tuple[int, bool]:
+    """Fills a window from `end` on; returns where it ends then, and whether the stream is over."""
+    count = fill(stream, window[end:])
+    return end + count, end + count < len(window)
 
 
 def _cutter() -> Callable[[memoryview], int]:

@@ -91,6 +91,16 @@ def append(
     return _large(sink, pieces, executable=executable, shared=(), before=before)
 
 
+def write_small(sink: BlockSink, batch: Iterable[tuple[bytes, bool]]) -> list[Content]:
+    """Stores many files of at most 1 MiB each; every one comes with whether it may be run."""
+    contents = []
+    for data, executable in batch:
+        hash = hashing.content_hash(data)
+        place = sink.add(Kind.CONTENT, hash, data) if data else None
+        contents.append(Content(hash, len(data), executable, place))
+    return contents
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
@@ -128,7 +138,7 @@ def _large(
 
 
 def _store(sink: BlockSink, pieces: Iterable[memoryview], known: dict[bytes, Chunk]) -> Iterator[Chunk]:
-    for piece in pieces:
+    for piece in chunker.ahead(iter(pieces)):
         hash = hashing.content_hash(piece)
         if hash not in known:
             known[hash] = Chunk(len(piece), sink.add(Kind.CHUNK, hash, piece))

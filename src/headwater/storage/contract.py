@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from headwater.errors import Error
 from headwater.storage.errors import InvalidObjectKey, ObjectNotFound
-from headwater.storage.protocol import ObjectKey, ObjectStore
+from headwater.storage.protocol import ObjectKey, ObjectStore, Wanted, delete_many, get_many
 
 _HOSTILE = (
     "",
@@ -75,6 +75,57 @@ class ObjectStoreContract:
         assert store.get(key, slice(7, 100)) == b"789"
         assert store.get(key, slice(10, 20)) == b""
 
+    def test_a_span_without_an_end_gives_the_rest(self, store: ObjectStore) -> None:
+        key = ObjectKey.random()
+        store.put(key, b"0123456789")
+
+        assert store.get(key, slice(4, None)) == b"456789"
+        assert store.get(key, slice(None, 4)) == b"0123"
+
+    def test_an_empty_span_of_a_missing_object_is_missing(self, store: ObjectStore) -> None:
+        absent = ObjectKey.random()
+
+        assert isinstance(_refusal(lambda: store.get(absent, slice(0, 0))), ObjectNotFound)
+        assert isinstance(_refusal(lambda: store.get(absent, slice(5, 9))), ObjectNotFound)
+
+    def test_many_parts_come_back_in_the_order_they_were_asked_for(self, store: ObjectStore) -> None:
+        first, second, absent = (ObjectKey.random() for _ in range(3))
+        data = bytes(range(256)) * 4_000
+        store.put(first, data)
+        store.put(second, b"0123456789")
+
+        found = get_many(
+            store,
+            [
+                Wanted(first, 1_000_000, 1_000_010),
+                Wanted(second, 7, 100),
+                Wanted(absent, 0, 5),
+                Wanted(first, 0, 700_000),
+                Wanted(first, 600_000, 600_001),
+                Wanted(second, 50, 60),
+            ],
+        )
+
+        assert found == [
+            data[1_000_000:1_000_010],
+            b"789",
+            None,
+            data[:700_000],
+            data[600_000:600_001],
+            b"",
+        ]
+        assert get_many(store, []) == []
+
+    def test_many_objects_are_deleted_and_missing_ones_passed_over(self, store: ObjectStore) -> None:
+        keys = [ObjectKey.random() for _ in range(5)]
+        for key in keys[1:]:
+            store.put(key, b"x")
+
+        delete_many(store, keys[:4])
+        delete_many(store, [])
+
+        assert list(store.list()) == keys[4:]
+
     def test_a_missing_object_names_its_key(self, store: ObjectStore) -> None:
         absent = ObjectKey.random()
 
@@ -112,6 +163,8 @@ class ObjectStoreContract:
 
         assert list(store.list()) == sorted(names)
         assert list(store.list("b/")) == ["b/1", "b/2", "b/3/x"]
+        assert list(store.list("b")) == sorted(name for name in names if name.startswith("b"))
+        assert list(store.list("b/3/x")) == ["b/3/x"]
         assert list(store.list("nothing")) == []
 
     def test_hostile_names_are_refused_before_anything_is_touched(self, store: ObjectStore) -> None:

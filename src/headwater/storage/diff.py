@@ -13,13 +13,27 @@ from headwater.storage.nodes import Nodes
 
 
 def diff(
-    nodes: Nodes, kind: Kind, old: Node | None, new: Node | None
+    nodes: Nodes,
+    kind: Kind,
+    old: Node | None,
+    new: Node | None,
+    low: bytes = b"",
+    high: bytes | None = None,
 ) -> Iterator[tuple[Row | None, Row | None]]:
-    """Yields (old entry, new entry) for each key that differs, in key order; none on the side that lacks it."""
+    """Yields (old entry, new entry) for each key that differs, in key order; none on the side that lacks it.
+
+    Args:
+        nodes: Where the nodes are read.
+        kind: What both trees are.
+        old: The root of the one.
+        new: The root of the other.
+        low: Keys below this are left out, with the subtrees that hold no others.
+        high: So are keys from this on.
+    """
     if old is not None and new is not None and old.hash == new.hash:
         return
     identity = slice(1, 2 if kind is Kind.MAP_NODE else 4)
-    left, right = _Side(nodes, kind, old), _Side(nodes, kind, new)
+    left, right = _Side(nodes, kind, old, low, high), _Side(nodes, kind, new, low, high)
     while left.row is not None and right.row is not None:
         if not left.height and left.row[0] <= right.done:
             yield left.row, None
@@ -49,10 +63,12 @@ def diff(
 class _Side:
     """One of the two trees: the subtree or entry that is next, and all before it done with."""
 
-    __slots__ = ("_kind", "_nodes", "_stack", "done", "height", "row")
+    __slots__ = ("_high", "_kind", "_low", "_nodes", "_stack", "done", "height", "row")
 
-    def __init__(self, nodes: Nodes, kind: Kind, root: Node | None) -> None:
-        self._nodes, self._kind = nodes, kind
+    def __init__(
+        self, nodes: Nodes, kind: Kind, root: Node | None, low: bytes = b"", high: bytes | None = None
+    ) -> None:
+        self._nodes, self._kind, self._low, self._high = nodes, kind, low, high
         self._stack: list[tuple[list[Row], int, int]] = []
         self.row: Row | None = None
         self.height = 0
@@ -86,13 +102,23 @@ class _Side:
                 self.skip()
 
     def _show(self) -> None:
-        while self._stack and self._stack[-1][1] == len(self._stack[-1][0]):
-            self._stack.pop()
-        if self._stack:
-            rows, at, self.height = self._stack[-1]
+        self.row = None
+        while self._stack and self.row is None:
+            rows, at, self.height = self._stack.pop()
+            while at < len(rows) and rows[at][0] < self._low:
+                self.done = rows[at][0]
+                at += 1
+            if at == len(rows):
+                continue
+            if self._high is not None and self._is_behind(rows[at], self._high):
+                self._stack.clear()
+                return
+            self._stack.append((rows, at, self.height))
             self.row = rows[at]
-        else:
-            self.row = None
+
+    def _is_behind(self, row: Row, high: bytes) -> bool:
+        """Tells whether an entry, or all of a subtree, is from `high` on: its keys are above what is done with."""
+        return self.done >= high or (self.height == 0 and row[0] >= high)
 
 
 def _approach(left: _Side, first: Row, right: _Side, second: Row) -> None:

@@ -1,5 +1,8 @@
 """What can go wrong with stored bytes, the names they have, and the places they lie in."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from headwater.errors import (
     Conflict,
     Corrupt,
@@ -69,8 +72,14 @@ class UnknownStore(InvalidInput):
         """Names the URL and those that are understood."""
         super().__init__(
             f"{url!r} names no object store that this Headwater knows.",
-            hint="Use file:/absolute/folder, or memory: for one that ends with the process.",
+            hint="Use file:/absolute/folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix?account=NAME, or memory: for one that ends with the process.",
         )
+
+
+class InvalidStoreUrl(InvalidInput):
+    """The URL of an object store that says too little, too much, or something it must not say."""
+
+    kind = "invalid-store-url"
 
 
 class ObjectNotFound(NotFound):
@@ -91,6 +100,69 @@ class StorageUnavailable(Unavailable):
     """The object store cannot be read or written right now: full disk, no permission, a fault."""
 
     kind = "storage-unavailable"
+
+    def __init__(
+        self, message: str, *, hint: str, details: Sequence[dict[str, Any]] = (), transient: bool = False
+    ) -> None:
+        """Keeps what happened and what to do, and whether the same request may well succeed in a moment."""
+        super().__init__(message, hint=hint, details=details)
+        self.is_transient = transient
+
+
+class StoreNotFound(StorageUnavailable):
+    """The bucket or container of an object store does not exist."""
+
+    kind = "store-not-found"
+
+
+class StoreForbidden(StorageUnavailable):
+    """The object store knows who asks, and does not allow it."""
+
+    kind = "store-forbidden"
+
+
+class StoreCredentials(StorageUnavailable):
+    """The object store is not told who asks: credentials are absent, wrong, or have expired."""
+
+    kind = "store-credentials"
+
+
+class StoreRegion(StorageUnavailable):
+    """The bucket lies in another region than the one that was asked."""
+
+    kind = "store-region"
+
+
+class StoreUnfit(StorageUnavailable):
+    """An object store was tried, and not everything that Headwater needs can be done there."""
+
+    kind = "store-unfit"
+
+
+class ObjectTaken(Conflict):
+    """Other bytes lie under the key of an object already; nothing was replaced."""
+
+    kind = "object-taken"
+
+    def __init__(self, key: str, *, store: str) -> None:
+        """Names the key and the store."""
+        super().__init__(
+            f"In {store} other bytes lie under {key} already.",
+            hint="Give each workspace a prefix of its own in the bucket; objects are never written twice.",
+        )
+        self.key = key
+
+
+class RemoteUnreadable(Unavailable):
+    """A file at an address outside of the workspace cannot be read."""
+
+    kind = "remote-unreadable"
+
+
+class RemoteNotFound(NotFound):
+    """There is no file at an address outside of the workspace."""
+
+    kind = "remote-not-found"
 
 
 class StoredBytesCorrupt(Corrupt):
@@ -147,6 +219,18 @@ class SegmentsGone(Conflict):
             hint="Start the change again; what it needs is then written anew.",
         )
         self.segments = segments
+
+
+class SegmentsMoved(Conflict):
+    """Segments that were being packed were given up or moved by somebody else meanwhile; nothing was changed."""
+
+    kind = "segments-moved"
+
+    def __init__(self) -> None:
+        """Says it."""
+        super().__init__(
+            "Somebody else packed or swept these segments meanwhile.", hint="Pack again; nothing is lost."
+        )
 
 
 class ReservationSpent(Refused):

@@ -3,16 +3,18 @@
 An object is written to a temporary file, synced, renamed into place, and then
 the folder is synced: at every instant it is whole under its name or not there,
 and when `put` returns it survives a power cut. Temporary files that a killed
-process left lie in a folder of their own and are no objects.
+process left lie in a folder of their own, are no objects, and are removed by
+the next process that writes.
 """
 
 import errno
 import os
-import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from headwater.storage.errors import ObjectNotFound, StorageUnavailable
+from headwater.storage.errors import InvalidObjectKey, ObjectNotFound, StorageUnavailable
+from headwater.storage.incoming import Incoming
 from headwater.storage.protocol import ObjectKey
 
 TEMPORARY = ".incoming"
@@ -25,6 +27,7 @@ class LocalStore:
         """Uses a folder; it is made at the first `put`."""
         self._folder = folder
         self._durable: set[Path] = set()
+        self._incoming = Incoming(folder / TEMPORARY)
         self.url = f"file:{folder}"
 
     def put(self, key: ObjectKey, data: bytes | bytearray | memoryview) -> None:
@@ -34,9 +37,9 @@ class LocalStore:
             StorageUnavailable: Full disk, no permission, or a fault of the disk.
         """
         place = self._place(key)
-        temporary = self._folder / TEMPORARY / secrets.token_hex(16)
         try:
-            self._make_folder(temporary.parent)
+            self._make_folder(self._folder / TEMPORARY)
+            temporary = self._incoming.name()
             try:
                 self._write(temporary, data)
                 self._make_folder(place.parent)
@@ -69,7 +72,13 @@ class LocalStore:
 
     def exists(self, key: ObjectKey) -> bool:
         """Tells whether there is one."""
-        return self._place(key).is_file()
+        place = self._place(key)
+        try:
+            return stat.S_ISREG(place.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._unavailable(f"The object {key} could not be looked for", error) from error
 
     def list(self, prefix: str = "") -> Iterator[ObjectKey]:
         """Yields the keys of whole objects."""
@@ -77,7 +86,7 @@ class LocalStore:
             names = sorted(self._names(self._folder, ""))
         except OSError as error:
             raise self._unavailable("The objects could not be listed", error) from error
-        return (ObjectKey(name) for name in names if name.startswith(prefix))
+        return (ObjectKey(name) for name in names if name.startswith(prefix) and _is_key(name))
 
     def delete(self, key: ObjectKey) -> None:
         """Forgets an object, durably."""
@@ -134,15 +143,30 @@ class LocalStore:
             os.close(descriptor)
 
     def _unavailable(self, what: str, error: OSError) -> StorageUnavailable:
+        rights = f"Make {self._folder} and what is in it readable and writable for this user."
         hints = {
             errno.ENOSPC: "Make room on the disk, then try again.",
             errno.EDQUOT: "Make room within the disk quota, then try again.",
-            errno.EACCES: f"Make {self._folder} readable and writable for this user.",
-            errno.EPERM: f"Make {self._folder} readable and writable for this user.",
-            errno.EROFS: "The disk is mounted read-only; mount it for writing.",
+            errno.EFBIG: "Raise the limit on the size of files (ulimit -f), then try again.",
+            errno.EMFILE: "Raise the limit on open files (ulimit -n), then try again.",
+            errno.EACCES: rights,
+            errno.EPERM: rights,
+            errno.EROFS: f"The disk that holds {self._folder} is mounted read-only; mount it for writing.",
+            errno.EEXIST: f"A file stands where a folder of {self._folder} should be; move it away.",
+            errno.ENOTDIR: f"A file stands where a folder of {self._folder} should be; move it away.",
+            errno.ENOENT: f"Something removed {self._folder} or a part of it meanwhile; restore it.",
         }
         hint = hints.get(error.errno or 0, f"Look at the health of the disk that holds {self._folder}.")
         return StorageUnavailable(f"{what}: {error.strerror or error}.", hint=hint)
+
+
+def _is_key(name: str) -> bool:
+    """Tells whether a file can be an object; people put files of their own beside them."""
+    try:
+        ObjectKey(name)
+    except InvalidObjectKey:
+        return False
+    return True
 
 
 def _read(descriptor: int, start: int, stop: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from headwater.storage.block import Kind
+from headwater.storage.chunklist import Chunk
 from headwater.storage.protocol import ObjectKey, ObjectStore
 from headwater.storage.segment import TARGET_BYTES, SegmentBuilder
 from headwater.storage.values import Pointer
@@ -50,8 +51,19 @@ class Segments(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Remembers what was put, so that it is not lost when its writer is."""
+
+    def keep(self, segment: WrittenSegment, chunks: list[Chunk]) -> None:
+        """Hears of a segment once it is durable, in the order in which they were filled, and of its chunks."""
+        ...
+
+
 class Outgoing:
-    """The segments that one writer fills, one after the other; full ones are put while the next is filled."""
+    """The segments that one writer fills, one after the other; full ones are put while the next is filled.
+
+    A `keeper` hears of every segment once it is durable, in the order in which they were filled.
+    """
 
     def __init__(self, segments: Segments, objects: ObjectStore) -> None:
         self._segments, self._objects = segments, objects
@@ -59,6 +71,7 @@ class Outgoing:
         self._uploads: deque[_Upload] = deque()
         self.current: SegmentBuilder | None = None
         self.written: list[WrittenSegment] = []
+        self.keeper: Keeper | None = None
 
     def add(self, kind: Kind, hash: bytes, payload: bytes | bytearray | memoryview) -> Pointer:
         """Takes a raw payload; returns where it will lie."""
@@ -88,7 +101,7 @@ class Outgoing:
         if builder is not None and not builder.is_empty and builder.size > longest_left_bytes:
             segment, data = self._close(builder)
             self._objects.put(ObjectKey(segment.key), data)
-            self._note(segment)
+            self._note(segment, builder)
         while self._uploads:
             self._wait()
         if self._pool is not None:
@@ -96,7 +109,10 @@ class Outgoing:
             self._pool = None
 
     def give_up(self) -> None:
-        """Deletes what was put, and what is just being put."""
+        """Deletes what was put, and what is just being put; a keeper gets all of it instead."""
+        if self.keeper is not None:
+            self._hand_over()
+            return
         begun = [upload.segment for upload in self._uploads if not upload.done.cancel()]
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
@@ -124,8 +140,26 @@ class Outgoing:
     def _wait(self) -> None:
         upload = self._uploads.popleft()
         upload.done.result()
-        self._note(upload.segment)
+        self._note(upload.segment, upload.builder)
 
-    def _note(self, segment: WrittenSegment) -> None:
+    def _hand_over(self) -> None:
+        """Waits for what is being put, as far as it succeeds: what follows a failure is of no use without it."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        while self._uploads and self._uploads[0].done.exception() is None:
+            self._wait()
+        self._uploads.clear()
+
+    def _note(self, segment: WrittenSegment, builder: SegmentBuilder) -> None:
         self.written.append(segment)
         self._segments.written(segment)
+        if self.keeper is not None:
+            self.keeper.keep(segment, _chunks_of(builder))
+
+
+def _chunks_of(builder: SegmentBuilder) -> list[Chunk]:
+    return [
+        Chunk(block.length - 1, Pointer(block.hash, builder.id, block.offset, block.length))
+        for block in builder.listed(Kind.CHUNK)
+    ]

@@ -2,10 +2,10 @@
 
 import re
 import secrets
-from collections.abc import Iterator
-from typing import Protocol, Self
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
-from headwater.storage.errors import InvalidObjectKey
+from headwater.storage.errors import InvalidObjectKey, ObjectNotFound
 
 _KEY = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,127}(?:/[a-z0-9_][a-z0-9_.-]{0,127}){0,7}")
 
@@ -74,3 +74,75 @@ class ObjectStore(Protocol):
     def delete(self, key: ObjectKey) -> None:
         """Forgets an object."""
         ...
+
+
+class Wanted(NamedTuple):
+    """A part of an object that somebody wants to read."""
+
+    key: ObjectKey
+    start: int
+    stop: int
+
+
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A store that answers many reads in one round of requests."""
+
+    def get_many(self, wanted: Sequence[Wanted]) -> list[bytes | None]:
+        """Returns each part, none where its object is missing."""
+        ...
+
+
+@runtime_checkable
+class DeletesMany(Protocol):
+    """A store that deletes many objects by one request."""
+
+    def delete_many(self, keys: Sequence[ObjectKey]) -> None:
+        """Forgets objects; those that are not there are passed over."""
+        ...
+
+
+@runtime_checkable
+class ListsAfter(Protocol):
+    """A store that can begin a listing in the middle."""
+
+    def list_after(self, prefix: str, after: str) -> Iterator[ObjectKey]:
+        """Yields the keys that begin with `prefix` and come after another one."""
+        ...
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A store that may answer from copies."""
+
+    @property
+    def origin(self) -> ObjectStore:
+        """The store that keeps the objects themselves."""
+        ...
+
+
+def get_many(store: ObjectStore, wanted: Sequence[Wanted]) -> list[bytes | None]:
+    """Returns parts of objects, in as few rounds as the store can; none where an object is missing."""
+    if isinstance(store, ReadsMany):
+        return store.get_many(wanted)
+    answers: list[bytes | None] = []
+    for key, start, stop in wanted:
+        try:
+            answers.append(store.get(key, slice(start, stop)))
+        except ObjectNotFound:
+            answers.append(None)
+    return answers
+
+
+def delete_many(store: ObjectStore, keys: Sequence[ObjectKey]) -> None:
+    """Forgets objects, by as few requests as the store can."""
+    if isinstance(store, DeletesMany):
+        store.delete_many(keys)
+        return
+    for key in keys:
+        store.delete(key)
+
+
+def origin(store: ObjectStore) -> ObjectStore:
+    """Returns the store itself behind all copies, for whoever has to see what is really kept."""
+    return store.origin if isinstance(store, Layered) else store

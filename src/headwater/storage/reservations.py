@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 
 from headwater.db import Catalog
 from headwater.storage import store
@@ -33,7 +34,7 @@ class SegmentIds:
                 if self._process == os.getpid() and self._next < self._end:
                     self._next += 1
                     return self._next - 1
-            with self._catalog.write() as conn:  # without the lock: whoever writes may want an id
+            with self._catalog.write(shared=True) as conn:  # without the lock: whoever writes may want an id
                 first = store.next_ids(conn, _BLOCK)
             with self._lock:
                 self._next, self._end, self._process = first, first + _BLOCK, os.getpid()
@@ -42,8 +43,15 @@ class SegmentIds:
 class WriterSegments:
     """The segments of one writer; `reserved` are those that the catalog has as pending, with their keys."""
 
-    def __init__(self, catalog: Catalog, reader: SegmentReader, ids: SegmentIds) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        reader: SegmentReader,
+        ids: SegmentIds,
+        became_row: Callable[[int], None] = lambda size: None,  # noqa: ARG005 - who does not care may leave it
+    ) -> None:
         self._catalog, self._reader, self._ids = catalog, reader, ids
+        self._became_row = became_row
         self._ready = deque([ids.take()])
         self._batch = 1
         self._uploaded: set[int] = set()
@@ -74,7 +82,7 @@ class WriterSegments:
             self._batch = min(2 * self._batch, _MOST_AT_ONCE)
             self._ready += ahead
             keys = {id: ObjectKey.random() for id in (segment, *ahead)}
-            with self._catalog.write() as conn:
+            with self._catalog.write(shared=True) as conn:
                 store.reserve(
                     conn,
                     [Reserved(id, key) for id, key in keys.items()],
@@ -87,3 +95,18 @@ class WriterSegments:
         """Remembers where a segment went."""
         self._uploaded.add(segment.id)
         self._reader.end(segment.id, place=SegmentPlace(segment.key, 0, segment.length))
+
+    def in_row(self, segment: int, data: bytes) -> None:
+        """Remembers that a segment became a row of the catalog."""
+        self._reader.end(segment, row=data)
+        self._became_row(len(data))
+
+    def renew(self, segments: Sequence[WrittenSegment]) -> list[WrittenSegment]:
+        """Extends the leases of segments that an earlier writer put; returns those that are still reserved."""
+        if not segments:
+            return []
+        with self._catalog.write(shared=True) as conn:
+            now_ms = self._catalog.now_ms(conn)
+            wanted = [Reserved(one.id, one.key) for one in segments]
+            kept = store.renew(conn, wanted, now_ms, now_ms + round(LEASE_S * 1000))
+        return [one for one in segments if one.id in kept]

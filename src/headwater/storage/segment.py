@@ -7,7 +7,8 @@ closed. See docs/format/segments.md.
 """
 
 import struct
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from headwater.storage import columns, hashing
@@ -19,6 +20,7 @@ TARGET_BYTES = 8 * 1024 * 1024
 _MAGIC, _END = b"HWSEG/01", b"HWSEGEND"
 _HEADER = struct.Struct("<8sQ")
 _TRAILER = struct.Struct(f"<I{hashing.CHECKSUM_BYTES}s8s")
+TRAILER_BYTES = _TRAILER.size
 FOOTER_BYTES_PER_BLOCK = 1 + hashing.HASH_BYTES + 4 + 4
 
 
@@ -34,6 +36,9 @@ class ListedBlock(NamedTuple):
     def kind(self) -> Kind:
         """What the block holds."""
         return Kind(self.tag >> 4)
+
+
+ERASED = 0  # the tag of a block whose bytes were made unreadable
 
 
 class SegmentBuilder:
@@ -79,6 +84,14 @@ class SegmentBuilder:
         """Returns bytes that were added."""
         return bytes(memoryview(self._data)[offset : offset + length])
 
+    def listed(self, kind: Kind) -> Iterator[ListedBlock]:
+        """Yields the raw blocks of a kind, as the footer lists them."""
+        tag = raw_tag(kind)
+        for at, found in enumerate(self._tags):
+            if found == tag:
+                hash = bytes(self._hashes[at * hashing.HASH_BYTES : (at + 1) * hashing.HASH_BYTES])
+                yield ListedBlock(found, hash, self._offsets[at], self._lengths[at])
+
     def truncate(self, blocks: int) -> None:
         """Forgets all blocks but the first so many."""
         if blocks < len(self._offsets):
@@ -117,7 +130,7 @@ class SegmentBuilder:
 
 
 def listed_blocks(id: int, segment: bytes) -> Iterator[ListedBlock]:
-    """Yields the blocks that a whole segment's footer lists.
+    """Yields the blocks that a whole segment's footer lists, without those that were erased.
 
     Raises:
         Damaged: Header, footer or trailer is not that of this segment.
@@ -131,6 +144,91 @@ def listed_blocks(id: int, segment: bytes) -> Iterator[ListedBlock]:
         raise Damaged("it does not begin and end as this segment does")
     if len(footer) != length or _footer_checksum(id, footer) != check:
         raise Damaged("its footer does not have its checksum")
+    return (block for block in _all_blocks(footer) if block.tag != ERASED)
+
+
+def footer_span(length: int, trailer: bytes) -> tuple[int, int]:
+    """Returns where the footer of a segment of this length begins and how long it is with the trailer.
+
+    Args:
+        length: That of the whole segment.
+        trailer: Its last `TRAILER_BYTES` bytes.
+
+    Raises:
+        Damaged: They are no trailer.
+    """
+    footer, _, end = _TRAILER.unpack(trailer)
+    start = length - _TRAILER.size - footer
+    if end != _END or start < HEADER_BYTES:
+        raise Damaged("it does not end as a segment does")
+    return start, footer + _TRAILER.size
+
+
+def listed_in_footer(id: int, footer: bytes) -> Iterator[ListedBlock]:
+    """Yields the blocks that a footer, with its trailer, lists.
+
+    Raises:
+        Damaged: It does not have its checksum.
+    """
+    length, check, _ = _TRAILER.unpack_from(footer, len(footer) - _TRAILER.size)
+    listed = footer[:length]
+    if _footer_checksum(id, listed) != check:
+        raise Damaged("its footer does not have its checksum")
+    return (block for block in _all_blocks(listed) if block.tag != ERASED)
+
+
+class Listing:
+    """What a footer lists, to be looked up in; held as it was read, for there may be many blocks."""
+
+    def __init__(self, id: int, footer: bytes) -> None:
+        """Takes a footer with its trailer.
+
+        Raises:
+            Damaged: It does not have its checksum.
+        """
+        listed_in_footer(id, footer)
+        self._footer = footer
+        (self._count,) = columns.unpack(4, footer[:4])
+        self._hashes = 4 + self._count
+        start = self._hashes + hashing.HASH_BYTES * self._count
+        self._offsets = columns.unpack(4, footer[start : start + 4 * self._count])
+        self._lengths = columns.unpack(4, footer[start + 4 * self._count : start + 8 * self._count])
+        self.weight = 2 * len(footer)
+
+    def find(self, offset: int) -> tuple[bytes, int] | None:
+        """Returns hash and length of the block that begins at an offset; none if none does, or it was erased."""
+        at = bisect_left(self._offsets, offset)
+        if at == self._count or self._offsets[at] != offset or self._footer[4 + at] == ERASED:
+            return None
+        start = self._hashes + hashing.HASH_BYTES * at
+        return self._footer[start : start + hashing.HASH_BYTES], self._lengths[at]
+
+
+def erased(id: int, segment: bytes, offsets: Container[int]) -> bytes:
+    """Returns a whole segment with some blocks made unreadable: zeros in their place, no tag and no hash.
+
+    Every other block stays where it is, and so do the lengths of all.
+
+    Raises:
+        Damaged: It is not whole.
+    """
+    listed_blocks(id, segment)
+    data = bytearray(segment)
+    length = _TRAILER.unpack_from(segment, len(segment) - _TRAILER.size)[0]
+    start = len(segment) - _TRAILER.size - length
+    blocks = list(_all_blocks(segment[start : start + length]))
+    for number, block in enumerate(blocks):
+        if block.offset in offsets:
+            data[block.offset : block.offset + block.length] = bytes(block.length)
+            data[start + 4 + number] = ERASED
+            hash_at = start + 4 + len(blocks) + hashing.HASH_BYTES * number
+            data[hash_at : hash_at + hashing.HASH_BYTES] = bytes(hashing.HASH_BYTES)
+    footer = bytes(data[start : start + length])
+    data[start + length :] = _TRAILER.pack(length, _footer_checksum(id, footer), _END)
+    return bytes(data)
+
+
+def _all_blocks(footer: bytes) -> Iterator[ListedBlock]:
     (n,) = columns.unpack(4, footer[:4])
     hashes = 4 + n
     offsets = hashes + hashing.HASH_BYTES * n

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator
 
 import sqlalchemy as sa
 
-from headwater.db import Counters
+from headwater.db import Counters, later
 from headwater.storage.errors import SegmentsGone
 from headwater.storage.tables import segment_bytes, segments, sweep_epoch
 from headwater.storage.values import Reserved, SegmentPlace
 
-PENDING, LIVE, CONDEMNED = "pending", "live", "condemned"
+PENDING, LIVE, CONDEMNED, QUARANTINED = "pending", "live", "condemned", "quarantined"
 _COUNTER = "segment"
 _BATCH = 500
 
@@ -37,6 +37,25 @@ def reserve(conn: sa.Connection, reserved: Iterable[Reserved], expires_ms: int) 
         for one in reserved
     ]
     conn.execute(sa.insert(segments), rows)
+
+
+def renew(conn: sa.Connection, reserved: Iterable[Reserved], now_ms: int, expires_ms: int) -> set[int]:
+    """Extends leases that have not run out; returns the ids of those segments."""
+    kept = set()
+    for one in reserved:
+        done = conn.execute(
+            sa.update(segments)
+            .where(
+                segments.c.id == one.id,
+                segments.c.object == str(one.key),
+                segments.c.state == PENDING,
+                segments.c.expires_ms > now_ms,
+            )
+            .values(expires_ms=expires_ms)
+        )
+        if done.rowcount == 1:
+            kept.add(one.id)
+    return kept
 
 
 def insert_row(conn: sa.Connection, id: int, data: bytes | bytearray) -> None:
@@ -68,9 +87,10 @@ def touch(conn: sa.Connection, ids: Collection[int]) -> None:
         SegmentsGone: A sweep was faster with some of them.
     """
     for some in _batches(ids):
-        done = conn.execute(
-            sa.update(segments).where(segments.c.id.in_(some), segments.c.state == LIVE).values(epoch=_epoch)
-        )
+        living = (segments.c.id.in_(some), segments.c.state == LIVE)
+        held = sa.select(segments.c.id).where(*living).order_by(segments.c.id).with_for_update()
+        where = living if conn.dialect.name == "sqlite" else (segments.c.id.in_(held),)  # locked in one order
+        done = conn.execute(sa.update(segments).where(*where).values(epoch=_epoch))
         if done.rowcount != len(some):
             found = conn.execute(
                 sa.select(segments.c.id).where(segments.c.id.in_(some), segments.c.state == LIVE)
@@ -94,6 +114,30 @@ def place_of(conn: sa.Connection, id: int) -> SegmentPlace | None:
     return None if row is None else SegmentPlace(*row)
 
 
+def places_of(conn: sa.Connection, ids: Collection[int]) -> dict[int, SegmentPlace]:
+    """Returns where published segments are."""
+    found: dict[int, SegmentPlace] = {}
+    for some in _batches(ids):
+        rows = conn.execute(
+            sa.select(segments.c.id, segments.c.object, segments.c.start, segments.c.length).where(
+                segments.c.id.in_(some), segments.c.state != PENDING
+            )
+        )
+        found |= {id: SegmentPlace(*place) for id, *place in rows}
+    return found
+
+
+def bytes_of_many(conn: sa.Connection, ids: Collection[int]) -> dict[int, bytes]:
+    """Returns the bytes of segments that are rows."""
+    found: dict[int, bytes] = {}
+    for some in _batches(ids):
+        rows = conn.execute(
+            sa.select(segment_bytes.c.segment, segment_bytes.c.data).where(segment_bytes.c.segment.in_(some))
+        )
+        found |= {id: bytes(data) for id, data in rows}
+    return found
+
+
 def bytes_of(conn: sa.Connection, id: int) -> bytes | None:
     """Returns the bytes of a segment that is a row."""
     found: bytes | None = conn.execute(
@@ -114,7 +158,9 @@ def _batches(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 _epoch = sa.select(sweep_epoch.c.epoch).where(sweep_epoch.c.id == 1).scalar_subquery()
-_INSERT_ROW = sa.insert(segments).values(
-    id=sa.bindparam("row"), state=LIVE, epoch=_epoch, start=0, length=sa.bindparam("size")
+_INSERT_ROW = later(
+    sa.insert(segments).values(
+        id=sa.bindparam("row"), state=LIVE, epoch=_epoch, start=0, length=sa.bindparam("size")
+    )
 )  # built once: every commit runs it
-_INSERT_BYTES = sa.insert(segment_bytes)
+_INSERT_BYTES = later(sa.insert(segment_bytes))

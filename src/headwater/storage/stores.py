@@ -3,17 +3,35 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from headwater.storage.errors import ObjectNotFound, UnknownStore
 from headwater.storage.protocol import ObjectKey, ObjectStore
 
+REMOTE = ("s3", "gs", "az")
+DEFAULT_CACHE_BYTES = 2 * 1024**3
 
-def open_store(url: str) -> ObjectStore:
-    """Returns the store that a URL names: `file:/absolute/folder`, or `memory:` for a new one in this process.
+
+class CachePlace(NamedTuple):
+    """Where copies of a remote store's objects may lie on this machine, and how much room they may take."""
+
+    folder: Path
+    budget_bytes: int = DEFAULT_CACHE_BYTES
+
+
+def open_store(url: str, *, cache: CachePlace | None = None) -> ObjectStore:
+    """Returns the store that a URL names.
+
+    Args:
+        url: `file:/absolute/folder`, `s3://bucket/prefix`, `gs://bucket/prefix`,
+            `az://container/prefix?account=NAME`, with options as docs/object-stores.md
+            lists them, or `memory:` for a new one in this process.
+        cache: Where copies of what is read from other machines may be kept; in memory alone when none.
 
     Raises:
         UnknownStore: The URL names none.
+        InvalidStoreUrl: It says too little or too much.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "memory" and not rest:
@@ -24,7 +42,28 @@ def open_store(url: str) -> ObjectStore:
         path = Path(unquote(rest.removeprefix("//")) if rest.startswith("//") else rest)
         if path.is_absolute():
             return LocalStore(path)
+    if scheme in REMOTE and rest.startswith("//"):
+        return _remote(url, cache)
     raise UnknownStore(url)
+
+
+def is_remote(url: str) -> bool:
+    """Tells whether a URL names a store on other machines."""
+    return url.partition("://")[0] in REMOTE
+
+
+def _remote(url: str, cache: CachePlace | None) -> ObjectStore:
+    from headwater.storage.backends.cache import CachedStore
+    from headwater.storage.backends.cloud import CloudStore
+    from headwater.storage.backends.retry import Patience, RetryStore
+    from headwater.storage.backends.urls import parse
+
+    parsed = parse(url)
+    patience = Patience(limit_s=parsed.number("retry_s", Patience().limit_s))
+    store = RetryStore(CloudStore(parsed), patience)
+    if cache is None or cache.budget_bytes <= 0:
+        return CachedStore(store)
+    return CachedStore(store, cache.folder, cache.budget_bytes)
 
 
 class MemoryStore:

@@ -162,10 +162,22 @@ class Tree(AnyTree):
         prefix = folder_prefix(normalize_folder(folder))
         return self.range_hash(prefix, prefix_end(prefix))
 
-    def diff(self, other: "Tree") -> Iterator[tuple[FileEntry | None, FileEntry | None]]:
-        """Yields (file here, file there) for each path that differs, in key order; none where there is no file."""
-        for old, new in diff(self.nodes, self.kind, self.node, other.node):
-            yield (None if old is None else file_entry(old)), (None if new is None else file_entry(new))
+    def diff(self, other: "Tree", within: str = "") -> Iterator[tuple[FileEntry | None, FileEntry | None]]:
+        """Yields (file here, file there) for each path that differs, in key order; none where there is no file.
+
+        Args:
+            other: The tree to compare with.
+            within: A file, or a folder beyond which nothing is looked at.
+
+        Raises:
+            InvalidPath: Nothing can have this path.
+        """
+        path = normalize_folder(within)
+        key, prefix = path.encode(), folder_prefix(path)
+        spans = [(key, key + b"\0"), (prefix, prefix_end(prefix))] if path else [(b"", None)]
+        for low, high in spans:
+            for old, new in diff(self.nodes, self.kind, self.node, other.node, low, high):
+                yield (None if old is None else file_entry(old)), (None if new is None else file_entry(new))
 
     def _folder_item(self, prefix: bytes, name: bytes) -> FolderItem:
         files, size = self._counts(prefix)

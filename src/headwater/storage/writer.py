@@ -20,13 +20,14 @@ import sqlalchemy as sa
 from headwater.storage import collisions, content, records, store
 from headwater.storage.block import Kind
 from headwater.storage.build import Maker, grow
+from headwater.storage.chunklist import Chunk
 from headwater.storage.content import SMALL_BYTES, Source, Stored
 from headwater.storage.edit import Change, edit, put, remove
 from headwater.storage.errors import InvalidEntry, PathCollision, WriterClosed
 from headwater.storage.node import Row
 from headwater.storage.nodes import Nodes
 from headwater.storage.ops import Ops
-from headwater.storage.outgoing import Outgoing
+from headwater.storage.outgoing import Keeper, Outgoing, WrittenSegment
 from headwater.storage.portable import PortableOutput
 from headwater.storage.protocol import ObjectStore
 from headwater.storage.reach import segments_of_content, segments_under
@@ -37,7 +38,7 @@ from headwater.storage.reservations import WriterSegments
 from headwater.storage.segment import FOOTER_BYTES_PER_BLOCK, ROW_LIMIT_BYTES, SegmentBuilder
 from headwater.storage.shape import Shape
 from headwater.storage.tree import AnyTree, MapTree, Tree
-from headwater.storage.values import Content, Edit, FileEntry, MapEntry, Pointer
+from headwater.storage.values import Content, Edit, FileEntry, MapEntry, Pointer, SegmentPlace
 
 AnyT = TypeVar("AnyT", bound=AnyTree)
 
@@ -65,22 +66,73 @@ class Writer:
         self._rows: list[SegmentBuilder] = []
         self._is_sealed = self._is_done = False
 
-    def add(self, data: Source, *, executable: bool = False, like: FileEntry | None = None) -> Content:
+    def add(
+        self,
+        data: Source,
+        *,
+        executable: bool = False,
+        like: FileEntry | None = None,
+        known: Sequence[Chunk] = (),
+    ) -> Content:
         """Stores the content of a file.
 
         Args:
             data: Bytes, a binary stream (read to its end), or the path of a file.
             executable: Whether the file may be run.
             like: An earlier state of the file; chunks that both have are not stored again.
+            known: Chunks in segments that were taken over; they are not stored again either.
 
         Raises:
             InvalidInput: The path cannot be read, or the stream gives text.
             StorageUnavailable: The object store does not take it.
         """
         self._check_open("take more content")
-        shared = read_chunks(self._nodes.source, like) if like is not None and like.size > SMALL_BYTES else []
+        shared = list(known)
+        if like is not None and like.size > SMALL_BYTES:
+            shared += read_chunks(self._nodes.source, like)
         stored = content.write(self._outgoing, data, executable=executable, shared=shared)
         return self._note_content(stored)
+
+    def add_small(self, batch: Sequence[tuple[bytes, bool]]) -> list[Content]:
+        """Stores many small files, at less cost than one by one.
+
+        Args:
+            batch: The bytes of each, at most 1 MiB, and whether it may be run.
+
+        Raises:
+            StorageUnavailable: The object store does not take them.
+        """
+        self._check_open("take more content")
+        contents = content.write_small(self._outgoing, batch)
+        current = self._outgoing.current
+        if current is not None:
+            segments = {one.place.segment for one in contents if one.place is not None}
+            for id in segments:
+                self._contents[id] = current.blocks
+            if segments:
+                self._contents[current.id] = current.blocks
+        return contents
+
+    def keep_for(self, keeper: Keeper) -> None:
+        """Leaves what is put to the keeper even if this is given up, so that another writer may take it over."""
+        self._outgoing.keeper = keeper
+
+    def take_over(self, segments: Sequence[WrittenSegment]) -> set[int]:
+        """Takes over segments that a writer before this put for its keeper, and never published.
+
+        Returns:
+            The ids of those that are still reserved; their leases begin anew. The others are lost.
+        """
+        self._check_open("take more content")
+        kept = self._segments.renew(segments)
+        for one in kept:
+            self._adopted[one.id] = (one.key, one.length)
+            self._reader.end(one.id, place=SegmentPlace(one.key, 0, one.length))
+        return {one.id for one in kept}
+
+    def segments_of(self, file: Content) -> set[int]:
+        """Returns the segments that a file's content lies in."""
+        return segments_of_content(self._nodes, file)
 
     def append(self, file: FileEntry, data: Source) -> Content:
         """Stores a file with more behind it, at the cost of its last chunk and what is new.
@@ -222,7 +274,7 @@ class Writer:
         for builder in self._rows:
             data = bytes(builder.finished())
             store.insert_row(conn, builder.id, data)
-            self._reader.end(builder.id, row=data)
+            self._segments.in_row(builder.id, data)
         store.touch(conn, {id for id in self._relied if not self._is_own(id)})
         self._is_done = True
         return places

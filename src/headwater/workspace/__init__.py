@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headwater.workspace.model import Model
+    from headwater.workspace.moving import move_workspace
     from headwater.workspace.serving import Serving
     from headwater.workspace.training import Training
     from headwater.workspace.workspace import Workspace, open_workspace
 
-__all__ = ["Model", "Serving", "Training", "Workspace", "open_workspace"]
+__all__ = ["Model", "Serving", "Training", "Workspace", "move_workspace", "open_workspace"]
 
 _HOMES = {
     "Model": "model",
     "Serving": "serving",
     "Training": "training",
     "Workspace": "workspace",
+    "move_workspace": "moving",
     "open_workspace": "workspace",
 }
 

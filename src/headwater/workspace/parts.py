@@ -1,9 +1,10 @@
-"""Wires the floors together for one workspace in a folder; each part is made when it is first used.
+"""Wires the floors together for one workspace; each part is made when it is first used.
 
 A command that lists a folder so never loads training, and one that trains
 never loads the server.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,13 @@ from sqlalchemy import Connection
 from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.execution import Queue, Roster, Task
-from headwater.pipelines import TASK_KIND, Jobs, Pipelines, Trigger
-from headwater.repos import Repos
-from headwater.settings import Config, read_environment
-from headwater.storage import Storage, open_store
+from headwater.pipelines import TASK_KIND, Jobs, PipelineBonds, PipelineRoots, Pipelines, Trigger
+from headwater.repos import PinSource, Repos
+from headwater.settings import Config, FolderPlace, Place, cache_folder, objects_url, read_environment
+from headwater.storage import CachePlace, RootSource, Storage, open_store
 
 if TYPE_CHECKING:
-    from headwater.access import Keys, Signer, Tokens
+    from headwater.access import KeySource, Signer, Tokens
     from headwater.models import Registry
     from headwater.monitoring import PredictionLog
     from headwater.training import TrainingQueue, TrainKind
@@ -28,19 +29,38 @@ if TYPE_CHECKING:
 class Parts:
     """The parts of one open workspace."""
 
-    def __init__(self, folder: Path, config: Config, catalog: Catalog, clock: Clock) -> None:
-        """Takes what is open already."""
-        self.folder, self.config, self.catalog, self.clock = folder, config, catalog, clock
+    def __init__(self, place: Place, folder: Path, config: Config, catalog: Catalog, clock: Clock) -> None:
+        """Takes what is open already.
+
+        Args:
+            place: Where the workspace is.
+            folder: Its folder; that of this user and machine where it has none.
+            config: Its settings.
+            catalog: Its catalog.
+            clock: What times go by.
+        """
+        self.place, self.folder, self.config, self.catalog, self.clock = place, folder, config, catalog, clock
+
+    @property
+    def url(self) -> str:
+        """What opens the workspace in another process; it may hold a password."""
+        return self.place.url
+
+    @property
+    def log_file(self) -> Path:
+        """Where workers that were started by themselves write."""
+        return self.folder / "logs" / "worker.log"
 
     @cached_property
     def objects_url(self) -> str:
         """Where segments beyond the catalog lie."""
-        return f"file:{(self.folder / self.config.objects).resolve()}"
+        return objects_url(self.folder, self.config.objects)
 
     @cached_property
     def storage(self) -> Storage:
         """Trees and segments."""
-        return Storage(self.catalog, open_store(self.objects_url), clock=self.clock)
+        cache = CachePlace(cache_folder() / "objects", self.config.cache.objects_bytes)
+        return Storage(self.catalog, open_store(self.objects_url, cache=cache), clock=self.clock)
 
     @cached_property
     def queue(self) -> Queue:
@@ -60,7 +80,21 @@ class Parts:
     @cached_property
     def repos(self) -> Repos:
         """Repos and their commits."""
-        return Repos(self.catalog, self.storage, clock=self.clock, hooks=(self.trigger,))
+        return Repos(
+            self.catalog,
+            self.storage,
+            clock=self.clock,
+            hooks=(self.trigger,),
+            users=(PipelineBonds(),),
+            pins=self._pins,
+        )
+
+    @property
+    def root_sources(self) -> Sequence[RootSource]:
+        """What a sweep must keep, of all floors."""
+        from headwater.gateway import UploadRoots
+
+        return (self.repos.roots, PipelineRoots(), UploadRoots())
 
     @cached_property
     def pipelines(self) -> Pipelines:
@@ -78,12 +112,15 @@ class Parts:
         return Jobs(self.catalog, self.repos, self.clock, kind="train")
 
     @cached_property
-    def keys(self) -> "Keys":
+    def keys(self) -> "KeySource":
         """The workspace's secrets."""
-        from headwater.access import Keys
+        from headwater.access import CatalogKeys, Keys
 
-        secret = read_environment().secret_key_file
-        return Keys(self.folder / "keys", token_secret_file=Path(secret) if secret else None)
+        named = read_environment().secret_key_file
+        secret = Path(named) if named else None
+        if isinstance(self.place, FolderPlace):
+            return Keys(self.folder / "keys", token_secret_file=secret)
+        return CatalogKeys(self.catalog, token_secret_file=secret)
 
     @cached_property
     def signer(self) -> "Signer":
@@ -132,7 +169,14 @@ class Parts:
         """Closes what was opened, last first."""
         if "predictions" in self.__dict__:  # made, because it was used
             self.predictions.close()
+        if "storage" in self.__dict__:
+            self.storage.close()
         self.catalog.close()
+
+    def _pins(self) -> Sequence[PinSource]:
+        from headwater.models import DeployedPins
+
+        return (PipelineBonds(), DeployedPins())
 
     def _abandon(self, conn: Connection, task: Task, error: str) -> None:
         self.pipelines.abandon(conn, task, error)

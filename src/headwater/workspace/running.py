@@ -9,16 +9,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from socket import gethostname
 
 from headwater.errors import InvalidInput
 from headwater.execution import LocalExecutor, Worker, WorkerProcess, start_local_worker
 from headwater.pipelines import Coordinator
 from headwater.pipelines import Parts as EngineParts
-from headwater.settings import cores, read_environment
+from headwater.settings import cores, store_environment, workspace_environment
 from headwater.telemetry import log_from, logger
 from headwater.workspace.errors import WorkersEnded
 from headwater.workspace.parts import Parts
+from headwater.workspace.presence import SERVER
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOOK_S = 0.5
@@ -38,12 +39,14 @@ def work(parts: Parts, *, idle_exit_s: float | None, processes: int, executor: s
 
     log_from("info")
     log = logger("headwater.calls")
+    parts.storage.pack_soon()
     count = processes or parts.config.workers.processes or cores()
     with ExitStack() as stack:
         pool = stack.enter_context(
             LocalExecutor(
                 CALLS,
                 count,
+                environment=store_environment(parts.objects_url),
                 log=lambda call, line: log.info("output", call=call, line=line),
                 warm=tuple(CALLS),
             )
@@ -82,10 +85,10 @@ class WorkerWatch:
         if self._process is not None and self._process.is_running:
             return
         with self._parts.catalog.read() as conn:
-            if self._parts.roster.live(conn):
+            if any(one.kind != SERVER for one in self._parts.roster.live(conn)):
                 return
         if self._started == _MOST_STARTS:
-            raise WorkersEnded(_MOST_STARTS, log_file=str(_log_file(self._parts)))
+            raise WorkersEnded(_MOST_STARTS, log_file=str(self._parts.log_file))
         self._process = _start_worker(self._parts)
         self._started += 1
 
@@ -93,7 +96,11 @@ class WorkerWatch:
 def stop_workers(parts: Parts) -> None:
     """Asks the workers of this machine to hand back their tasks and leave, and waits until they have."""
     with parts.catalog.read() as conn:
-        live = [WorkerProcess(worker.pid, _log_file(parts)) for worker in parts.roster.live(conn)]
+        live = [
+            WorkerProcess(worker.pid, parts.log_file)
+            for worker in parts.roster.live(conn)
+            if worker.kind != SERVER and worker.host == gethostname()
+        ]
     for worker in live:
         worker.stop()
     until_s = parts.clock.monotonic_s() + _STOP_S
@@ -102,17 +109,11 @@ def stop_workers(parts: Parts) -> None:
 
 
 def _start_worker(parts: Parts) -> WorkerProcess:
-    secret = read_environment().secret_key_file
     return start_local_worker(
-        str(parts.folder),
-        log_file=_log_file(parts),
+        log_file=parts.log_file,
         idle_exit_s=parts.config.workers.idle_exit_s,
-        environment={"HEADWATER_SECRET_KEY_FILE": secret} if secret else None,
+        environment=workspace_environment(parts.url, parts.objects_url),
     )
-
-
-def _log_file(parts: Parts) -> Path:
-    return parts.folder / "logs" / "worker.log"
 
 
 @contextmanager

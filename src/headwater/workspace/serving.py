@@ -1,17 +1,15 @@
 """Serves models of this workspace, in this process."""
 
-import threading
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
 from headwater.api.documents import EndpointInfo, Listing
 from headwater.errors import InvalidInput
 from headwater.serving import App, Endpoint, Limits, RegistrySource, Server
 from headwater.workspace.parts import Parts
+from headwater.workspace.presence import Announced, Presence
 
 
-class Serving:
+class Serving(Announced):
     """A running server and its endpoints; a context manager that stops it."""
 
     def __init__(self, parts: Parts, models: Sequence[str], *, host: str, port: int) -> None:
@@ -30,7 +28,7 @@ class Serving:
             clock=parts.clock,
         )
         self._server = Server(app, host=host, port=port)
-        self._over = threading.Event()
+        self._presence = Presence(parts.catalog, parts.roster)
 
     @property
     def endpoints(self) -> list[EndpointInfo]:
@@ -51,17 +49,6 @@ class Serving:
 
         with until_signal() as stop:
             stop.wait()
-
-    def __enter__(self) -> Self:
-        """Starts answering."""
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finishes what is under way and commits the prediction log."""
-        self._server.stop()
 
 
 def _endpoints(parts: Parts, models: Sequence[str]) -> list[Endpoint]:

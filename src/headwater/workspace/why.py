@@ -77,6 +77,10 @@ def _walk(parts: Parts, start: Commit, *, because: str) -> Iterator[WhyStep]:
 def _commit_steps(parts: Parts, commit: Commit, because: str) -> Iterator[WhyStep]:
     number = parts.registry.number_of(commit.id) if commit.repo.startswith(REPO_PREFIX) else None
     what = commit.message or f"{commit.files} files"
+    if commit.purge is not None:
+        told = [f"{what}; its files were given up", commit.purge.reason]
+        yield WhyStep("commit", _ref(commit), ": ".join(filter(None, told)), because)
+        return
     yield WhyStep("commit" if number is None else "version", _ref(commit), what, because)
     if number is not None:
         version = parts.registry.version(f"{commit.repo.removeprefix(REPO_PREFIX)}@{number}")

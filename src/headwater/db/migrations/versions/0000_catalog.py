@@ -8,12 +8,14 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Creates the history of migrations, leases and counters."""
     op.create_table(
         "schema_history",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", _KEY, primary_key=True),
         sa.Column("revision", sa.Text, nullable=False),
         sa.Column("headwater", sa.Text, nullable=False),
         sa.Column("applied_ms", sa.BigInteger, nullable=False),

@@ -8,6 +8,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Creates them."""
@@ -22,7 +24,7 @@ def upgrade() -> None:
 def _repos() -> None:
     op.create_table(
         "repos",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", _KEY, primary_key=True),
         sa.Column("name", sa.String(128), nullable=False, unique=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
@@ -37,10 +39,10 @@ def _commits() -> None:
     )
     op.create_table(
         "commits",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", _KEY, primary_key=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
         sa.Column("set_id", sa.String(32), sa.ForeignKey("commit_sets.id"), nullable=False),
-        sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+        sa.Column("repo_id", _KEY, sa.ForeignKey("repos.id"), nullable=False),
         sa.Column("branch", sa.String(100), nullable=False),
         sa.Column("parent", sa.String(32), sa.ForeignKey("commits.id"), nullable=True),
         sa.Column("state", sa.String(16), nullable=False),
@@ -66,7 +68,7 @@ def _commits() -> None:
 def _provenance() -> None:
     op.create_table(
         "provenance",
-        sa.Column("commit_number", sa.Integer, sa.ForeignKey("commits.number"), primary_key=True),
+        sa.Column("commit_number", _KEY, sa.ForeignKey("commits.number"), primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("repo", sa.String(128), nullable=False),
@@ -79,8 +81,8 @@ def _provenance() -> None:
 def _branches() -> None:
     op.create_table(
         "branches",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+        sa.Column("id", _KEY, primary_key=True),
+        sa.Column("repo_id", _KEY, sa.ForeignKey("repos.id"), nullable=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("head", sa.String(32), sa.ForeignKey("commits.id"), nullable=True),
         sa.Column("moved_ms", sa.BigInteger, nullable=False),
@@ -91,7 +93,7 @@ def _branches() -> None:
 def _tags() -> None:
     op.create_table(
         "tags",
-        sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), primary_key=True),
+        sa.Column("repo_id", _KEY, sa.ForeignKey("repos.id"), primary_key=True),
         sa.Column("name", sa.String(100), primary_key=True),
         sa.Column("commit_id", sa.String(32), sa.ForeignKey("commits.id"), nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
@@ -101,8 +103,8 @@ def _tags() -> None:
 def _ref_log() -> None:
     op.create_table(
         "ref_log",
-        sa.Column("number", sa.Integer, primary_key=True),
-        sa.Column("repo_id", sa.Integer, sa.ForeignKey("repos.id"), nullable=False),
+        sa.Column("number", _KEY, primary_key=True),
+        sa.Column("repo_id", _KEY, sa.ForeignKey("repos.id"), nullable=False),
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("old", sa.String(32), nullable=True),

@@ -8,12 +8,14 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Creates both tables."""
     op.create_table(
         "tasks",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", _KEY, primary_key=True),
         sa.Column("kind", sa.String(64), nullable=False),
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("key", sa.String(255), nullable=True, unique=True),

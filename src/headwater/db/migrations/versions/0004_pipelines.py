@@ -8,6 +8,8 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Creates them."""
@@ -23,7 +25,7 @@ def upgrade() -> None:
 def _pipelines() -> None:
     op.create_table(
         "pipelines",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", _KEY, primary_key=True),
         sa.Column("name", sa.String(255), nullable=False, unique=True),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
@@ -38,7 +40,7 @@ def _pipelines() -> None:
 def _pipeline_versions() -> None:
     op.create_table(
         "pipeline_versions",
-        sa.Column("pipeline_id", sa.Integer, sa.ForeignKey("pipelines.id"), primary_key=True),
+        sa.Column("pipeline_id", _KEY, sa.ForeignKey("pipelines.id"), primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True),
         sa.Column("spec", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
@@ -49,7 +51,7 @@ def _pipeline_versions() -> None:
 def _pipeline_inputs() -> None:
     op.create_table(
         "pipeline_inputs",
-        sa.Column("pipeline_id", sa.Integer, sa.ForeignKey("pipelines.id"), primary_key=True),
+        sa.Column("pipeline_id", _KEY, sa.ForeignKey("pipelines.id"), primary_key=True),
         sa.Column("name", sa.String(255), primary_key=True),
         sa.Column("repo", sa.String(255), nullable=False),
         sa.Column("branch", sa.String(255), nullable=False),
@@ -64,7 +66,7 @@ def _jobs() -> None:
         "jobs",
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("number", sa.BigInteger, nullable=False, unique=True),
-        sa.Column("pipeline_id", sa.Integer, sa.ForeignKey("pipelines.id"), nullable=False),
+        sa.Column("pipeline_id", _KEY, sa.ForeignKey("pipelines.id"), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("set_id", sa.String(32), nullable=False),
         sa.Column("commit_id", sa.String(32), nullable=True),
@@ -112,7 +114,7 @@ def _job_parts() -> None:
 def _memos() -> None:
     op.create_table(
         "memos",
-        sa.Column("pipeline_id", sa.Integer, sa.ForeignKey("pipelines.id"), primary_key=True),
+        sa.Column("pipeline_id", _KEY, sa.ForeignKey("pipelines.id"), primary_key=True),
         sa.Column("salt", sa.String(32), primary_key=True),
         sa.Column("root", sa.LargeBinary, nullable=True),
     )

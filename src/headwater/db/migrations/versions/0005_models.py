@@ -8,6 +8,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Creates them."""
@@ -51,14 +53,14 @@ def _environments() -> None:
 def _promotions() -> None:
     op.create_table(
         "promotions",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", _KEY, primary_key=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("model", sa.String(255), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("environment", sa.String(64), sa.ForeignKey("environments.name"), nullable=False),
         sa.Column("replaced", sa.BigInteger, nullable=True),
-        sa.Column("base", sa.Integer, nullable=True),
+        sa.Column("base", _KEY, nullable=True),
         sa.Column("promoted_by", sa.Text, nullable=False),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("gates", sa.LargeBinary, nullable=False),
