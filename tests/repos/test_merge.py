@@ -1,7 +1,6 @@
 """Merging: what each side changed comes together, what both changed is said, and nothing is done by halves."""
 
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,10 @@ from hypothesis import strategies as st
 from headwater.api.documents import Provenance
 from headwater.clock import SystemClock
 from headwater.db import Catalog
-from headwater.ids import CommitId, random_id
+from headwater.ids import random_id
 from headwater.repos import BranchMoved, CommitPurged, MergeConflict, ProtectedRepo, Repo, Repos
 from headwater.storage import Storage, open_store
-
-
-def change(repo: Repo, branch: str, files: Mapping[str, str | None]) -> CommitId:
-    with repo.commit(branch) as commit:
-        for path, text in files.items():
-            if text is None:
-                commit.delete(path)
-            else:
-                commit.put(path, text)
-    return commit.id
-
-
-def files(repo: Repo, what: str) -> dict[str, str]:
-    view = repo.at(what)
-    return {file.path: view.read(file.path).decode() for file in view.walk()}
+from tests.repos.history import change, files
 
 
 @pytest.fixture

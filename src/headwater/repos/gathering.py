@@ -9,6 +9,7 @@ Where all of it goes, to a branch or into a commit that stays open, is for the
 classes that derive from this one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,7 @@ class Stage:
         )
 
 
-class Gathering:
+class Gathering(ABC):
     """Changes being gathered; for one thread, and for one `with` block."""
 
     def __init__(self, parts: Parts, writer: Writer | None = None) -> None:
@@ -180,9 +181,9 @@ class Gathering:
 
     # --- for those that derive from this ---
 
+    @abstractmethod
     def _seen(self) -> Files:
         """Returns the files as they were when first looked at: good for errors, not for finishing."""
-        raise NotImplementedError
 
     def _was_there(self, path: str) -> bool:
         """Tells whether a file or folder was among those when first looked at."""
@@ -190,8 +191,9 @@ class Gathering:
         return seen.get(path) is not None or seen.has_folder(path)
 
     @property
+    @abstractmethod
     def _where(self) -> str:
-        raise NotImplementedError
+        """Names, for errors, what the changes go to."""
 
     def _copied(self, base: Files) -> Copied:
         """Returns what gives the files that a copy means, where the changes are applied to `base`."""
@@ -315,13 +317,13 @@ class Block(Gathering):
         else:
             self.drop()
 
+    @abstractmethod
     def finish(self) -> Commit:
         """Makes the changes durable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drop(self) -> None:
         """Gives the changes up."""
-        raise NotImplementedError
 
 
 def places(source: str, to: str) -> tuple[str, str]:
