@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.conftest import LARGE
 from tests.faults.death import Died, Life
 from tests.faults.place import Opened, Place
 
-POINTS = 14  # of all calls of an operation, how many are the last one in a run of the default size
 LARGE_FILE = os.urandom(1_500_000)
 
 
@@ -189,7 +187,7 @@ def test_an_operation_that_dies_at_any_call_is_done_or_not_begun(name: str, plac
         calls = life.calls
     after = whole.state()
 
-    for last in sorted({*range(0, calls, 1 if LARGE else -(-calls // POINTS)), calls - 1}):
+    for last in range(calls):
         dying = place.copy(f"dying-{last}")
         with dying.open() as opened, life.until(last), pytest.raises(Died):
             operation.act(opened)
