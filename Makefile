@@ -31,6 +31,8 @@ $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) \
 	|| { echo "uv could not install; trying pip, which takes longer." >&2; \
 	     $(BIN)/python -m pip install --quiet $(1); }
 endef
+# All extras but PyTorch, whose build differs from machine to machine, and Ray, which is for more than one of them.
+HASHED_EXTRAS := --extra fsspec --extra gateway --extra ml --extra postgres
 HASHED := --require-hashes --requirement
 ITSELF := --no-deps --no-build-isolation --editable .
 
@@ -52,15 +54,15 @@ lint: $(VENV)/.dev ## check style, types and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint compiled servers ## lint, then run the tests (PYTEST_ARGS="-k words" goes to pytest)
+test: lint compiled $(VENV)/.torch servers ## lint, then run the tests (PYTEST_ARGS="-k words" goes to pytest)
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
-bench: $(VENV)/.dev compiled ## measure
+bench: $(VENV)/.dev compiled $(VENV)/.torch ## measure
 	@$(BIN)/python -m benchmarks
 
 requirements: $(VENV)/.uv ## resolve pyproject.toml into requirements/ (UPGRADE=--upgrade for newer versions)
-	$(COMPILE) --group build --group dev --extra all pyproject.toml --output-file requirements/dev.txt
-	$(COMPILE) --group build --extra all pyproject.toml \
+	$(COMPILE) --group build --group dev $(HASHED_EXTRAS) pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --group build $(HASHED_EXTRAS) pyproject.toml \
 		--constraints requirements/dev.txt --output-file requirements/run.txt
 	echo uv | $(COMPILE) - --output-file requirements/uv.txt
 
@@ -104,6 +106,11 @@ $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
 	@$(call install,$(HASHED) requirements/dev.txt)
 	@$(call install,$(ITSELF))
 	@touch $@ $(VENV)/.run
+
+# PyTorch has no hashes here: which build is meant differs from machine to machine.
+$(VENV)/.torch: constraints.txt $(VENV)/.dev
+	@$(call install,--constraint constraints.txt torch)
+	@touch $@
 
 # Start-up stays quick even where PYTHONDONTWRITEBYTECODE is set; only changed files are compiled.
 compiled: | $(VENV)/.uv

@@ -14,9 +14,12 @@ import msgspec
 
 from benchmarks import (
     bulk,
+    change,
     commit,
     commits,
+    datums,
     fit,
+    inference,
     large_file,
     machine,
     memory,
@@ -24,6 +27,7 @@ from benchmarks import (
     scaling,
     sizes,
     startup,
+    stream,
 )
 from benchmarks.figures import Figure, Report, tell
 
@@ -37,6 +41,10 @@ _BENCHMARKS: dict[str, Callable[..., Report]] = {
     "remote": remote.measure,
     "memory": memory.measure,
     "scaling": scaling.measure,
+    "change": change.measure,
+    "datums": datums.measure,
+    "stream": stream.measure,
+    "inference": inference.measure,
     "sizes": sizes.measure,
 }
 # Just enough to see that a benchmark works; the figures mean nothing.
@@ -50,6 +58,10 @@ _QUICK: dict[str, dict[str, Any]] = {
     "remote": {"files": (300,), "latency_s": 0.001, "runs": 2},
     "memory": {"files": 2_000},
     "scaling": {"files": (100, 1_000), "runs": 2},
+    "change": {"small": 20, "large": 200, "compared": 20, "runs": 2, "dvc_runs": 0},
+    "datums": {"datums": 100, "runs": 1, "with_peers": False},
+    "stream": {"rate": 20, "seconds": 1, "runs": 1},
+    "inference": {"rows": 1_000, "files": 10, "trees": 5, "runs": 1},
     "sizes": {"extras": ()},
 }
 

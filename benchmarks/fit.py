@@ -30,7 +30,7 @@ from headwater.execution import LocalExecutor, PureCall
 from headwater.ids import CommitId
 from headwater.models import TargetInfo
 from headwater.pipelines import JobFailed
-from headwater.pipelines.records import decode_record
+from headwater.pipelines.engine.records import decode_record
 from headwater.settings import cores
 from headwater.training import TrainingRequest, read_request_file
 from headwater.workspace import Workspace, open_workspace
@@ -123,11 +123,11 @@ class _Bench:
                 commit.put("/iris.csv", self._files[0])
             asked = workspace.train(self._request)
             with _worker(place):
-                first = workspace.jobs.wait(asked.id)
+                first = workspace.jobs.wait(asked.job)
                 with repo.commit("main") as commit:
                     commit.put("/iris.csv", self._files[1])
                 (caused,) = workspace.jobs.of_set(commit.set)
-                second = workspace.jobs.wait(caused.id)
+                second = workspace.jobs.wait(caused)
             pair = (_version(workspace, first, 1), _version(workspace, second, 2))
         self.pairs.append(pair)
         return sum(version.fit_s for version in pair)

@@ -30,17 +30,25 @@ def dvc() -> str | None:
     known = shutil.which("dvc")
     if known is not None:
         return known
+    python = environment("dvc", _DVC)
+    return None if python is None else str(python.with_name("dvc"))
+
+
+def environment(name: str, *packages: str) -> Path | None:
+    """Returns the Python of an environment that has these packages, made where it is not there; none where that fails."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "headwater-benchmarks" / "dvc"
-    program = folder / "bin" / "dvc"
-    if program.exists():
-        return str(program)
-    tell("   installing dvc")
+    folder = base / "headwater-benchmarks" / name
+    python, made = folder / "bin" / "python", folder / ".made"
+    if made.exists():
+        return python
+    tell(f"   installing {name}")
     try:
         run([sys.executable, "-m", "venv", str(folder)])
         uv = Path(sys.executable).with_name("uv")
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", _DVC]
-        install = [str(uv), "pip", "install", "--quiet", "--python", pip[0], _DVC] if uv.exists() else pip
+        pip = [str(python), "-m", "pip", "install", "--quiet", *packages]
+        install = (
+            [str(uv), "pip", "install", "--quiet", "--python", str(python), *packages] if uv.exists() else pip
+        )
         try:
             run(install)
         except subprocess.CalledProcessError:
@@ -48,7 +56,8 @@ def dvc() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    return str(program) if program.exists() else None
+    made.touch()
+    return python
 
 
 def run(command: list[str], folder: Path | None = None) -> float:

@@ -9,16 +9,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headwater.pipelines.runtime.objects import Datum as Datum
+    from headwater.pipelines.runtime.objects import File as File
+    from headwater.pipelines.runtime.objects import Input as Input
+    from headwater.pipelines.runtime.objects import Out as Output
+    from headwater.pipelines.spec.python import cron as cron
+    from headwater.pipelines.spec.python import cross as cross
+    from headwater.pipelines.spec.python import files as files
+    from headwater.pipelines.spec.python import group as group
+    from headwater.pipelines.spec.python import join as join
+    from headwater.pipelines.spec.python import pipeline as pipeline
+    from headwater.pipelines.spec.python import service as service
+    from headwater.pipelines.spec.python import spout as spout
+    from headwater.pipelines.spec.python import union as union
     from headwater.workspace import Workspace as Workspace
     from headwater.workspace import open_workspace as open
 
 __version__ = "0.1.0"
 
-__all__ = ["Workspace", "__version__", "open"]
+__all__ = [
+    "Datum",
+    "File",
+    "Input",
+    "Output",
+    "Workspace",
+    "__version__",
+    "cron",
+    "cross",
+    "files",
+    "group",
+    "join",
+    "open",
+    "pipeline",
+    "service",
+    "spout",
+    "union",
+]
 
+_PYTHON = "headwater.pipelines.spec.python"
+_OBJECTS = "headwater.pipelines.runtime.objects"
 _HOMES = {
+    "Datum": f"{_OBJECTS}:Datum",
+    "File": f"{_OBJECTS}:File",
+    "Input": f"{_OBJECTS}:Input",
+    "Output": f"{_OBJECTS}:Out",
     "Workspace": "headwater.workspace:Workspace",
+    "cron": f"{_PYTHON}:cron",
+    "cross": f"{_PYTHON}:cross",
+    "files": f"{_PYTHON}:files",
+    "group": f"{_PYTHON}:group",
+    "join": f"{_PYTHON}:join",
     "open": "headwater.workspace:open_workspace",
+    "pipeline": f"{_PYTHON}:pipeline",
+    "service": f"{_PYTHON}:service",
+    "spout": f"{_PYTHON}:spout",
+    "union": f"{_PYTHON}:union",
 }
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -26,21 +26,24 @@ CONFIG = "headwater.toml"
 
 # What a worker process may inherit: enough to find programs, a home and a
 # locale, and to keep numeric libraries from starting a thread per core each.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _INHERITED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "PYTHONPATH",
-    "PYTHONDONTWRITEBYTECODE",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "CUDA_VISIBLE_DEVICES",
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
+    *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "CUDA_VISIBLE_DEVICES"),
+    *_THREADS,
 )
+# What the code of users may see beside that: who runs it, and where certificates lie.
+_USER_CODE = (
+    "USER",
+    "LOGNAME",
+    "LC_CTYPE",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+)
+# How podman and docker find their settings and their engine.
+_CONTAINERS = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "DOCKER_HOST", "XDG_RUNTIME_DIR")
 
 # How libpq and psycopg are told where a server is and who asks; for processes that open the catalog only.
 _CATALOG_VARIABLES = (
@@ -55,7 +58,7 @@ _NETWORK = frozenset(
 _DATABASES = ("postgresql", "postgres")
 _SECRET = re.compile(r"password|passwd|secret|token|access_key|sas", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:")
-_PLACES = ("workspace", "catalog", "objects")
+PLACES = ("workspace", "catalog", "objects")
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -85,11 +88,13 @@ class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How work runs: processes (0: one per core), how long a worker that was started by itself stays idle."""
+    """How work runs: processes (0: one per core), tasks at once, how long a worker that was started by itself stays idle."""
 
     processes: int = 0
+    slots: int = 4
     idle_exit_s: float = 30.0
     lease_s: float = 15.0
+    ray_address: str = ""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,8 +120,36 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
 
 def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment of a worker process: no secrets, only what programs need to start."""
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return kept | dict(extra or {})
+    return _kept(_INHERITED + _CONTAINERS) | dict(extra or {})
+
+
+def user_environment(extra: Mapping[str, str] | None = None, *, threads: int = 1) -> dict[str, str]:
+    """Returns the environment of a process that runs the code of users: no secrets, nothing of Headwater's own.
+
+    Proxies are left out, since their URLs may hold passwords: a spec names what it needs.
+    Numeric libraries get so many threads, unless the machine's environment says otherwise: there
+    is a process for each core already, and many threads of each would stand in one another's way.
+    """
+    few = dict.fromkeys(_THREADS, str(threads))
+    return few | _kept(_INHERITED + _USER_CODE) | dict(extra or {})
+
+
+def container_environment() -> dict[str, str]:
+    """Returns the environment of a tool that runs containers; what runs inside sees none of it."""
+    return _kept(_INHERITED + _USER_CODE + _CONTAINERS)
+
+
+def _kept(names: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def change_variables(changes: Mapping[str, str | None]) -> None:
+    """Sets variables of this process, for code of users that reads them; none removes one."""
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def store_environment(objects_url: str) -> dict[str, str]:
@@ -148,9 +181,26 @@ def s3_endpoint() -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
+def secret_value(reference: str) -> str | None:
+    """Returns what `env:NAME` or `file:PATH` stands for; none where it is not there, is empty, or cannot be read."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        return os.environ.get(name) or None
+    try:
+        text = Path(name).expanduser().read_text(encoding="utf-8") if kind == "file" else ""
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text.removesuffix("\n") or None
+
+
 def cores() -> int:
     """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> str | None:
+    """Returns the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; none where it does not say."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 class FolderPlace(msgspec.Struct, frozen=True):
@@ -289,58 +339,13 @@ def read_config(folder: Path) -> Config:
         ) from None
 
 
-def config_from(rows: Mapping[str, str]) -> Config:
-    """Returns the settings that a catalog keeps: dotted names, and values as JSON.
-
-    Raises:
-        InvalidInput: One is unknown or ill-typed.
-    """
-    document: dict[str, Any] = {}
-    for name, value in rows.items():
-        section, dot, field = name.rpartition(".")
-        target = document.setdefault(section, {}) if dot else document
-        target[field] = json.loads(value)
-    try:
-        return msgspec.convert(document, Config)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(
-            f"The settings in the catalog cannot be used: {error}.", hint="Mend the named setting."
-        ) from None
-
-
-def config_rows(config: Config) -> dict[str, str]:
-    """Returns settings as a catalog keeps them; those that are as by default are left out."""
-    rows = {name: json.dumps(getattr(config, name)) for name in _PLACES if name != "catalog"}
-    for section, fields in _changed(config).items():
-        rows |= {f"{section}.{name}": json.dumps(value) for name, value in fields.items()}
-    return rows
-
-
-def setting_values(config: Config) -> list[tuple[str, Any, Any]]:
-    """Returns the name, the value and the default of every setting that may be changed."""
-    given, default = msgspec.to_builtins(config), msgspec.to_builtins(Config())
-    return [
-        (f"{section}.{name}", value, default[section][name])
-        for section, fields in given.items()
-        if section not in _PLACES
-        for name, value in fields.items()
-    ]
-
-
-def given_value(text: str) -> str:
-    """Returns a value that was typed as a catalog keeps it: a number or truth value as such, else a text."""
-    try:
-        return json.dumps(json.loads(text))
-    except ValueError:
-        return json.dumps(text)
-
-
-def _changed(config: Config) -> dict[str, dict[str, Any]]:
+def changed_settings(config: Config) -> dict[str, dict[str, Any]]:
+    """Returns the settings that are not as by default, by section; places are no settings."""
     given, default = msgspec.to_builtins(config), msgspec.to_builtins(Config())
     sections = {
         name: {field: value for field, value in fields.items() if value != default[name][field]}
         for name, fields in given.items()
-        if name not in _PLACES
+        if name not in PLACES
     }
     return {name: fields for name, fields in sections.items() if fields}
 
@@ -366,8 +371,8 @@ def write_config(folder: Path, config: Config) -> None:
     Settings that are as by default are left out.
     """
     text = "# Settings of this workspace. Places are inside this folder unless they are absolute or URLs.\n"
-    text += "".join(f"{name} = {json.dumps(getattr(config, name), ensure_ascii=False)}\n" for name in _PLACES)
-    for section, fields in _changed(config).items():
+    text += "".join(f"{name} = {json.dumps(getattr(config, name), ensure_ascii=False)}\n" for name in PLACES)
+    for section, fields in changed_settings(config).items():
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items()]
         text += f"\n[{section}]\n{''.join(lines)}"
     draft = folder / f"{CONFIG}.new"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,7 +14,8 @@ from headwater.clock import SystemClock
 from headwater.db import Catalog
 from headwater.errors import InvalidInput, Unavailable
 from headwater.execution import Beat, Claim, Queue, Roster, Stopping, Task, Worker
-from headwater.execution.tables import workers
+from headwater.execution import worker as worker_module
+from headwater.execution.tables import tasks, workers
 from headwater.execution.worker import back_off_s
 from headwater.ids import TaskId
 from tests.servers.postgres import fresh_catalog
@@ -269,3 +271,156 @@ def test_many_workers_do_each_task_once(queue: Queue) -> None:
         thread.join()
 
     assert sorted(done, key=int) == [str(number).encode() for number in range(60)]
+
+
+def run_in_thread(worker: Worker, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=worker.run, kwargs={"stop": stop})
+    thread.start()
+    return thread
+
+
+def test_a_worker_with_several_slots_serves_several_tasks_at_once_under_one_name(
+    queue: Queue, catalog: Catalog
+) -> None:
+    together = threading.Barrier(3)
+    names: set[str] = set()
+
+    def handle(claim: Claim, _: Beat) -> None:
+        names.add(claim.worker)
+        together.wait(30)  # broken unless three are here at once
+        with catalog.read() as conn:
+            assert len(Roster(catalog).live(conn)) == 1
+
+    for _ in range(6):
+        put(queue)
+
+    Worker(queue, {"job": handle}, slots=3).run(idle_exit_s=0)
+
+    assert queue.counts()["done"] == 6
+    assert len(names) == 1
+
+
+def test_one_heartbeat_keeps_the_leases_of_all_slots_and_tells_the_one_that_lost_its(
+    queue: Queue, clock: Movable
+) -> None:
+    beats: dict[bytes, Beat] = {}
+    claims: dict[bytes, Claim] = {}
+    end = threading.Event()
+
+    def handle(claim: Claim, beat: Beat) -> None:
+        beats[claim.task.payload], claims[claim.task.payload] = beat, claim
+        end.wait(30)
+
+    worker = Worker(queue, {"job": handle}, slots=2)
+    for payload in "ab":
+        put(queue, payload)
+    stop = threading.Event()
+    thread = run_in_thread(worker, stop)
+    while len(beats) < 2:
+        thread.join(0.005)
+
+    queue.release(claims[b"a"], delay_s=1000)
+    for _ in range(3):
+        clock.sleep(14)
+        worker.beat()
+
+    assert (beats[b"a"].lost, beats[b"b"].lost) == (True, False)
+    end.set()
+    stop.set()
+    thread.join()
+    assert queue.counts() == {"ready": 0, "delayed": 1, "running": 0, "done": 1, "failed": 0}
+
+
+def test_tasks_that_last_take_no_slot_from_others(queue: Queue, catalog: Catalog) -> None:
+    done = threading.Event()
+
+    def last(_: Claim, beat: Beat) -> None:
+        while not beat.stopping:
+            done.wait(0.005)
+        raise Stopping
+
+    with catalog.write() as conn:
+        for _ in range(3):
+            queue.enqueue(conn, Task("spout", b""))
+    worker = Worker(queue, {"spout": last, "job": lambda *_: done.set()}, slots=1, lasting={"spout"})
+    stop = threading.Event()
+    thread = run_in_thread(worker, stop)
+    while queue.counts()["running"] < 3:
+        thread.join(0.005)
+
+    put(queue)
+
+    assert done.wait(30)
+    stop.set()
+    thread.join()
+    assert (queue.counts()["ready"], queue.counts()["done"]) == (3, 1)
+
+
+def test_a_worker_does_not_leave_while_one_slot_works(queue: Queue) -> None:
+    order: list[bytes] = []
+    first_is_done = threading.Event()
+
+    def handle(claim: Claim, _: Beat) -> None:
+        if claim.task.payload == b"slow":
+            first_is_done.wait(30)
+            put(queue, "late")
+        order.append(claim.task.payload)
+        first_is_done.set()
+
+    put(queue, "slow")
+    put(queue, "quick")
+
+    Worker(queue, {"job": handle}, slots=2).run(idle_exit_s=0)
+
+    assert order == [b"quick", b"slow", b"late"]
+
+
+def test_an_idle_worker_hears_of_a_task_at_once(url: str) -> None:
+    queue = Queue(fresh_catalog(url))  # on the machine's clock
+    begun = threading.Event()
+    worker = Worker(queue, {"job": lambda *_: begun.set()})
+    stop, delays_s = threading.Event(), []
+    thread = run_in_thread(worker, stop)
+    while not worker_is_up(queue):
+        thread.join(0.005)
+    thread.join(1.0)  # so long that a poll would have become slow
+
+    for _ in range(5):
+        begun.clear()
+        put(queue)
+        enqueued_s = time.monotonic()
+        assert begun.wait(30)
+        delays_s.append(time.monotonic() - enqueued_s)
+        thread.join(0.3)
+
+    stop.set()
+    thread.join()
+    assert sorted(delays_s)[2] < 0.15  # a poll alone takes a quarter of a second on the average
+
+
+def worker_is_up(queue: Queue) -> bool:
+    with queue.catalog.read() as conn:
+        return bool(Roster(queue.catalog).live(conn))
+
+
+def test_an_idle_worker_removes_what_ended_days_ago(
+    queue: Queue, catalog: Catalog, clock: Movable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "_TIDY_AFTER_S", 0.0)
+    put(queue)
+    work(queue, lambda *_: None)
+    with catalog.write() as conn:
+        [row] = conn.execute(sa.select(tasks)).mappings().all()
+        copies = [{**row, "number": row["number"] + more} for more in range(1, 1200)]
+        conn.execute(tasks.insert(), copies)  # more than one piece
+        if catalog.dialect == "postgresql":
+            conn.exec_driver_sql("SELECT setval(pg_get_serial_sequence('tasks', 'number'), 2000)")
+    put(queue, "waits", not_before_ms=2**52)
+    clock.sleep(90_000)
+    put(queue, "new")
+
+    work(queue, lambda *_: None)
+    while queue.counts()["done"] > 1:
+        Worker(queue, {"job": lambda *_: None}).run(idle_exit_s=0.1)
+
+    assert queue.counts() == {"ready": 0, "delayed": 1, "running": 0, "done": 1, "failed": 0}

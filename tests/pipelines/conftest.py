@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from headwater.pipelines import (
     FilesInput,
     Jobs,
     JobView,
+    Listed,
     OutputSpec,
     Parts,
     PipelineBonds,
@@ -38,7 +40,7 @@ from tests.servers.postgres import fresh_catalog
 
 
 @dataclass
-class CountWords:
+class CountWords(Listed):
     """Counts the words of each file, and sums them up in a closing datum."""
 
     storage: Storage
@@ -87,6 +89,7 @@ class Engine:
     queue: Queue
     pipelines: Pipelines
     jobs: Jobs
+    trigger: Trigger
     kind: CountWords
     executor: Executor
     clock: SystemClock
@@ -110,11 +113,23 @@ class Engine:
         )
         return self.pipelines.submit(msgspec.structs.replace(spec, **changes))
 
+    @cached_property
+    def parts(self) -> Parts:
+        """What jobs run with."""
+        return Parts(
+            self.catalog,
+            self.storage,
+            self.repos,
+            self.queue,
+            lambda: self.executor,
+            self.clock,
+            self.trigger,
+        )
+
     @property
     def coordinator(self) -> Coordinator:
         """What a worker advances the pipeline with."""
-        parts = Parts(self.catalog, self.storage, self.repos, self.queue, lambda: self.executor, self.clock)
-        return Coordinator(parts, {"count": self.kind})
+        return Coordinator(self.parts, {"count": self.kind})
 
     def work(self, *, ttl_s: float = 15.0, stop: threading.Event | None = None) -> None:
         """Takes tasks until none is left, or until told to stop."""
@@ -145,14 +160,16 @@ def open_engine(folder: Path, url: str, *, create: bool = True) -> Iterator[Engi
     trigger = Trigger(queue, clock)
     bonds = PipelineBonds()
     repos = Repos(catalog, storage, clock=clock, hooks=(trigger,), users=(bonds,), pins=lambda: (bonds,))
-    pipelines = Pipelines(catalog, repos, trigger, clock)
+    pipelines = Pipelines(catalog, repos, trigger, clock, storage)
     hooks.append(pipelines.abandon)
     calls = {name: f"tests.pipelines.calls:{name}" for name in ("count", "sum")}
     with LocalExecutor(calls, 2, environment={"PYTHONPATH": str(Path.cwd())}) as executor:
         if create:
             repos.create("texts")
         jobs = Jobs(catalog, repos, clock)
-        yield Engine(catalog, storage, repos, queue, pipelines, jobs, CountWords(storage), executor, clock)
+        yield Engine(
+            catalog, storage, repos, queue, pipelines, jobs, trigger, CountWords(storage), executor, clock
+        )
     catalog.close()
 
 

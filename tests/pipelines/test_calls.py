@@ -9,18 +9,19 @@ import pytest
 
 from headwater.db import Catalog
 from headwater.errors import InvalidInput, Unavailable
-from headwater.pipelines.calls import CallPayload, CallResult, datum_call
+from headwater.pipelines.calls import datum_call
+from headwater.pipelines.sets import DatumCall, DatumResult, SetPayload, SetResult
 from headwater.storage import Reservation, Storage, open_store
 
 Function = Callable[[bytes, Path, Path], bytes]
 
 
-def called(function: Function, store: str, scratch: Path, reservation: Reservation) -> CallResult:
-    payload = CallPayload(store, (), b"", reservation)
+def called(function: Function, store: str, scratch: Path, reservation: Reservation) -> DatumResult:
+    payload = SetPayload(store, b"", (), (DatumCall(b"key", "datum", ()),), reservation)
     scratch.mkdir()
-    return msgspec.msgpack.decode(
-        datum_call(function)(msgspec.msgpack.encode(payload), scratch), type=CallResult
-    )
+    result = datum_call(function)(msgspec.msgpack.encode(payload), scratch)
+    (datum,) = msgspec.msgpack.decode(result, type=SetResult).results
+    return datum
 
 
 def nothing(params: bytes, inputs: Path, out: Path) -> bytes:

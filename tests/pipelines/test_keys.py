@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headwater.pipelines.keys import datum_key, memo_key
-from headwater.pipelines.kind import Datum, DatumInput
+from headwater.pipelines.kind import Datum, DatumInput, Members
 from headwater.storage import PortableFile
 from tests.storage.reference.make_vectors import load
 
@@ -37,6 +37,16 @@ def test_memo_keys_are_those_of_the_format(vector: dict[str, Any]) -> None:
     one = datum(*files, part=vector["part"], code=vector["code"], identity=identity)
 
     assert memo_key(one, vector["salt"]).hex() == vector["key"]
+
+
+def test_keys_of_groups_are_those_of_the_format() -> None:
+    vector = VECTORS["group"]
+    name = tuple(bytes.fromhex(field) for field in vector["name"])
+    group = Members(name, bytes.fromhex(vector["digest"]), 2, 10, lambda: iter(()))
+    one = Datum("label", (group,), "call", b"params", b"", "")
+
+    assert datum_key(one).hex() == vector["datum"]
+    assert memo_key(one, "0123").hex() == vector["memo"]
 
 
 def test_code_that_is_left_out_is_the_empty_field() -> None:

@@ -49,6 +49,8 @@ _NOT_ABOUT_STATEMENTS = frozenset(
         "test_merge",
         "test_path_log",
         "test_portable",
+        "test_services",
+        "test_spouts",
         "test_store_faults",
         "test_text_diff",
         "test_tree_laws",

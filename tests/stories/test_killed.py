@@ -53,7 +53,7 @@ def test_a_worker_killed_while_it_trains_loses_nothing_that_was_accepted(
     os.kill(first, signal.SIGKILL)
     accepted = _accepted(tmp_path)
     until(lambda: not any(map(_is_alive, children)), "the dead worker's children to follow it")
-    seen: list[dict[str, str]] = []
+    seen: list[dict[int, str]] = []
 
     def look() -> bool:
         seen.append(_accepted(tmp_path))
@@ -69,7 +69,10 @@ def test_a_worker_killed_while_it_trains_loses_nothing_that_was_accepted(
     assert ended.document["ref"] == "iris@1"
     assert len(ended.document["targets"]) == 5
     job = impatient("request", "show", ended.document["request"], "--json").document
-    assert (job["state"], job["datums"]) == ("succeeded", {"run": 6, "kept": 0, "dropped": 0, "failed": 0})
+    assert (job["state"], job["datums"]) == (
+        "succeeded",
+        {"run": 6, "kept": 0, "dropped": 0, "failed": 0, "recovered": 0},
+    )
     versions = impatient("model", "versions", "iris", "--json").document["items"]
     assert versions == [ended.document]
     assert len(impatient("log", "models/iris", "--json").document["items"]) == 1
@@ -127,9 +130,9 @@ def test_two_puts_at_once_on_one_branch_both_land(headwater: Command, tmp_path: 
         assert headwater("cat", f"texts@main:/{name}.txt").out == f"{name}\n" * 100_000
 
 
-def _accepted(folder: Path) -> dict[str, str]:
-    """Returns the results that are accepted and not yet part of a version, by datum."""
-    return dict(query(folder, "SELECT hex(datum_key), hex(output) FROM job_parts"))
+def _accepted(folder: Path) -> dict[int, str]:
+    """Returns the results that are accepted and not yet part of a version, by the number of their datum set."""
+    return dict(query(folder, "SELECT number, hex(results) FROM job_parts"))
 
 
 def _workers(folder: Path) -> list[int]:

@@ -65,7 +65,7 @@ def printed(folder: Path) -> str:
 def test_every_block_of_commands_or_code_is_run_here() -> None:
     found = re.findall(r"(?:(.*\n)|\n)```(?:bash|python)\n", README)
 
-    assert found == [MARK] * 3
+    assert found == [MARK] * 4
 
 
 def test_the_ten_lines_by_hand_work_as_they_are_written(printed: str) -> None:
@@ -98,6 +98,16 @@ def test_the_python_block_ends_with_the_score(folder: Path) -> None:
     said = run(folder, sys.executable, "-c", "\n".join([*before, f"print({last})"]))
 
     assert 0 < float(said) <= 1
+
+
+def test_the_pipeline_runs_one_review_and_keeps_the_other(folder: Path) -> None:
+    *before, last = block("python", 1).strip().splitlines()
+    asked, _, told = last.partition("  # ")
+    (folder / "films.py").write_text("\n".join([*before, f"print({asked})"]))
+
+    said = run(folder, sys.executable, "films.py")
+
+    assert said.strip() == told
 
 
 def test_the_reference_of_requests_shows_one_that_is_accepted() -> None:

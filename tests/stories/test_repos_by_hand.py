@@ -118,6 +118,15 @@ def test_wrong_usage_ends_with_status_2(headwater: Command) -> None:
         assert ended.out == ""
 
 
+def test_an_option_that_put_does_not_have_is_no_file_to_read(repo: Command, tmp_path: Path) -> None:
+    (tmp_path / "-odd.txt").write_text("A name that may be.")
+
+    ended = repo("put", "reviews@main", str(tmp_path), "--into", "/", status=2)
+
+    assert "--into" in ended.err
+    assert repo("put", "reviews@main", "-odd.txt", "--json").document["files"] >= 1
+
+
 def test_a_command_outside_a_workspace_says_how_to_make_one(headwater: Command) -> None:
     ended = headwater("ls", "reviews", "--json", status=1)
 

@@ -44,7 +44,7 @@ def test_a_request_that_was_sent_can_be_listed_and_shown(workspace: Command) -> 
     request = workspace("request", "show", listed["items"][0]["id"], "--json").document
     assert request == listed["items"][0]
     assert set(request) >= JOB_FIELDS
-    assert request["datums"] == {"run": 6, "kept": 0, "dropped": 0, "failed": 0}
+    assert request["datums"] == {"run": 6, "kept": 0, "dropped": 0, "failed": 0, "recovered": 0}
 
 
 def test_a_version_says_how_it_was_made_and_how_well_it_does(workspace: Command) -> None:
@@ -140,7 +140,7 @@ def test_the_same_request_again_makes_no_new_version(workspace: Command, tmp_pat
     again = workspace("request", "list", "--json").document["items"][0]
 
     assert again["state"] == "skipped"
-    assert again["datums"] == {"run": 0, "kept": 5, "dropped": 0, "failed": 0}
+    assert again["datums"] == {"run": 0, "kept": 5, "dropped": 0, "failed": 0, "recovered": 0}
     assert "iris@1" in again["note"]
     assert workspace("model", "versions", "iris", "--json").document["items"] == [before]
 
@@ -149,9 +149,9 @@ def test_gates_alone_are_changed_without_fitting_again(production: Command) -> N
     third, second, first = production("request", "list", "--json").document["items"]
     versions = production("model", "versions", "iris", "--json").document["items"]
 
-    assert first["datums"] == {"run": 6, "kept": 0, "dropped": 0, "failed": 0}
+    assert first["datums"] == {"run": 6, "kept": 0, "dropped": 0, "failed": 0, "recovered": 0}
     for job in (second, third):
-        assert job["datums"] == {"run": 1, "kept": 5, "dropped": 0, "failed": 0}
+        assert job["datums"] == {"run": 1, "kept": 5, "dropped": 0, "failed": 0, "recovered": 0}
     assert [version["version"] for version in versions] == [3, 2, 1]
     assert len({json.dumps([one["scores"] for one in version["targets"]]) for version in versions}) == 1
     assert len({version["digest"] for version in versions}) == 3

@@ -12,8 +12,6 @@ from headwater.settings import (
     FolderPlace,
     MonitoringSettings,
     WorkerSettings,
-    config_from,
-    config_rows,
     locate,
     make_folder,
     objects_url,
@@ -26,6 +24,7 @@ from headwater.settings import (
     workspace_environment,
     write_config,
 )
+from headwater.workspace.setting_rows import config_from, config_rows
 
 CONFIG = Config(workspace="w1", objects="s3://bucket/p", workers=WorkerSettings(processes=3))
 

@@ -8,7 +8,6 @@ import pytest
 
 import headwater as hw
 from headwater.workspace.errors import WorkersEnded
-from tests.clocks import HandClock
 
 ROWS = "length,width\n" + "".join(f"{row},{row * row % 7}\n" for row in range(30))
 
@@ -16,7 +15,7 @@ ROWS = "length,width\n" + "".join(f"{row},{row * row % 7}\n" for row in range(30
 def test_waiting_ends_with_a_message_when_one_worker_after_the_other_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with hw.Workspace.create(str(tmp_path), clock=HandClock()) as workspace:
+    with hw.open(tmp_path, create=True) as workspace:
         with workspace.repo("flowers", create=True).commit("main") as commit:
             commit.put("/flowers.csv", ROWS)
         sent = workspace.train(model="flowers", data="flowers@main:/flowers.csv", targets="length")

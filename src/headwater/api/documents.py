@@ -8,13 +8,43 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from headwater.api.html import listing_html
+from headwater.api.pipelines import (
+    DatumCounts,
+    DatumInfo,
+    DatumState,
+    JobInfo,
+    JobState,
+    LogInfo,
+    PipelineInfo,
+    PipelineState,
+    PlanInfo,
+    PlanReason,
+    PlanRow,
+    ProcessInfo,
+    SetInfo,
+)
+
+__all__ = [  # beside what is defined below
+    "DatumCounts",
+    "DatumInfo",
+    "DatumState",
+    "JobInfo",
+    "JobState",
+    "LogInfo",
+    "PipelineInfo",
+    "PipelineState",
+    "PlanInfo",
+    "PlanReason",
+    "PlanRow",
+    "ProcessInfo",
+    "SetInfo",
+]
+
 T = TypeVar("T")
 
 RepoKind = Literal["data", "output", "model", "predictions", "monitor"]
 CommitState = Literal["open", "waiting", "finished", "failed", "covered", "purged"]
-JobState = Literal[
-    "queued", "starting", "running", "finishing", "succeeded", "failed", "cancelled", "skipped", "blocked"
-]
 Change = Literal["added", "changed", "removed"]
 
 
@@ -23,6 +53,9 @@ class Listing(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     next: str | None = None
+
+    def _repr_html_(self) -> str:
+        return listing_html(self.items)
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -230,30 +263,6 @@ class MatchInfo(msgspec.Struct, frozen=True):
     hash: str
     kind: Literal["file", "folder"]
     captures: list[str]
-
-
-class DatumCounts(msgspec.Struct, frozen=True):
-    """What a job did with its datums."""
-
-    run: int = 0
-    kept: int = 0
-    dropped: int = 0
-    failed: int = 0
-
-
-class JobInfo(msgspec.Struct, frozen=True):
-    """One run of a pipeline, or of a training request, for one commit set."""
-
-    id: str
-    pipeline: str
-    commit: str | None
-    state: JobState
-    datums: DatumCounts
-    created: str
-    started: str | None
-    finished: str | None
-    error: str | None
-    note: str | None = None
 
 
 class TargetRows(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from headwater.cli import output
 from headwater.cli.opening import open_here
-from headwater.errors import InvalidInput
+from headwater.cli.pairs import pairs_of
 
 commit = App(name="commit", help="Start, finish, drop, list, show, squash and purge commits")
 
@@ -23,18 +23,7 @@ def metadata_of(words: Sequence[str] | None) -> dict[str, str]:
     Raises:
         InvalidInput: A word has another form, or a key stands twice; all of them are named.
     """
-    pairs = [word.partition("=") for word in words or ()]
-    wrong = [f"{key}{sign}{value}" for key, sign, value in pairs if not (key and sign)]
-    keys = [key for key, _, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if wrong or twice:
-        problems = [f"{word!r} is not KEY=VALUE" for word in wrong] + [
-            f"{key!r} stands twice" for key in twice
-        ]
-        raise InvalidInput(
-            f"The metadata cannot be read: {', '.join(problems)}.", hint="Write --meta KEY=VALUE."
-        )
-    return {key: value for key, _, value in pairs}
+    return pairs_of(words, "metadata", form="--meta KEY=VALUE")
 
 
 @commit.command(name="start")

@@ -1,5 +1,6 @@
 """Commands about files: bring them in, look at them, take them out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,16 @@ from headwater.cli.opening import open_here
 from headwater.errors import InvalidInput
 
 
+def _no_options(_: object, sources: Sequence[str]) -> None:
+    """Refuses an option that `put` does not have, which would else count as one more source."""
+    for source in sources:
+        if source.startswith("-") and source != "-" and not Path(source).exists():
+            raise ValueError(f"It is no option of this command, and there is no file {source}.")
+
+
 def put(
     target: str,
-    sources: Annotated[list[str], Parameter(allow_leading_hyphen=True)],
+    sources: Annotated[list[str], Parameter(allow_leading_hyphen=True, validator=_no_options)],
     /,
     *,
     message: Message = "",

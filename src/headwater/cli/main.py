@@ -49,6 +49,10 @@ _COMMANDS = {
         ("why", "repos:why", "Show what made a commit, a file, a model version or a prediction"),
         ("impact", "commits:impact", "List the commits that were made of a commit, newest first"),
     ],
+    "Pipelines": [
+        ("pipeline", "pipelines:pipeline", "Create, update, plan, run, pause and delete pipelines"),
+        ("job", "jobs:job", "List, show and cancel jobs, wait for them, see their datums and logs"),
+    ],
     "Models": [
         ("train", "training:train", "Send a training request"),
         ("request", "training:request", "List, show and cancel training requests"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _state = {"options": Options()}
 _MOST_DETAILS = 20
+_WIDTH = 100
 
 
 def use(options: Options) -> None:
@@ -47,6 +48,17 @@ def show(document: Any) -> None:
     from headwater.cli.tables import render
 
     render(document, console())
+
+
+def show_yaml(document: Any) -> None:
+    """Shows a document that people keep in files: as YAML; under `--json` as what it is."""
+    if options().as_json:
+        show(document)
+        return
+    import yaml
+
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    write_bytes([text.encode()])
 
 
 @contextmanager

@@ -148,18 +148,34 @@ def why(ref: str) -> None:
 
 
 @branch.command(name="create")
-def create_branch(ref: str, *, at: str | None = None) -> None:
-    """Create a branch
+def create_branch(
+    ref: str,
+    *,
+    at: str | None = None,
+    trigger: str | None = None,
+    commits: int | None = None,
+    size: str | None = None,
+    cron: str | None = None,
+    all: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Create a branch, or one that follows another by itself when enough has come together there
 
     Example:
-        headwater branch create reviews@staging --at reviews@main
+        headwater branch create reviews@nightly --trigger inbox --commits 100 --cron "0 3 * * *"
 
     Args:
         ref: REPO@BRANCH
         at: The commit it starts at; empty when absent
+        trigger: The branch of the same repo that it follows
+        commits: After so many commits there
+        size: After so much came together there, such as 100MB
+        cron: At these times, such as "0 3 * * *", @daily or "@every 10m"
+        all: When all of these hold; else any of them does
     """
+    given = {"branch": trigger, "commits": commits, "size": size, "cron": cron, "all": all or None}
+    when = {name: value for name, value in given.items() if value is not None}
     with open_here() as workspace:
-        output.show(workspace.create_branch(ref, at=at))
+        output.show(workspace.create_branch(ref, at=at, trigger=when or None))
 
 
 @branch.command(name="list")
@@ -173,7 +189,7 @@ def list_branches(name: str) -> None:
         name: The repo
     """
     with open_here() as workspace:
-        output.show(workspace.repo(name).branches())
+        output.show(workspace.branches(name))
 
 
 @branch.command(name="move")

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from headwater.api import documents as doc
+from headwater.cli import pipeline_tables
+from headwater.cli.texts import score_text, size_text
 
 Row = tuple[str, ...]
 
@@ -54,7 +56,7 @@ def _render_list(items: Iterable[Any], console: Console) -> None:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
-        right = heading in ("size", "files", "version", "old", "new", "rows")
+        right = heading in _RIGHT
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading not in _LONG)
     for item in (first, *rows):
         table.add_row(*cells(item))
@@ -80,22 +82,6 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def size_text(size: int | None) -> str:
-    """Writes a size for a person: `4.9 kB`, with 1 kB = 1,000 bytes."""
-    if size is None:
-        return "-"
-    number, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while number >= 1000 and len(units) > 1:
-        number /= 1000
-        units.pop(0)
-    return f"{number:.0f} {units[0]}" if units[0] == "B" else f"{number:.1f} {units[0]}"
-
-
-def score_text(scores: dict[str, float], *names: str) -> str:
-    """Writes the named scores that there are: `r2 0.976, rmse 0.131`."""
-    return ", ".join(f"{name} {scores[name]:.3f}" for name in names if name in scores)
-
-
 def _file(item: doc.FileInfo) -> Row:
     folder = item.kind == "folder"
     return (
@@ -119,7 +105,15 @@ def _repo(item: doc.RepoInfo) -> Row:
 
 
 def _branch(item: doc.BranchInfo) -> Row:
-    return (item.name, item.repo, (item.commit or "-")[:12], item.moved)
+    return (item.name, item.repo, (item.commit or "-")[:12], item.moved, _trigger(item.trigger))
+
+
+def _trigger(item: dict[str, Any] | None) -> str:
+    if item is None:
+        return ""
+    told = [f"{item[name]} {name}" for name in ("commits", "cron") if item.get(name)]
+    told += [size_text(item["size"])] if item.get("size") else []
+    return f"{item['branch']}: {(' and ' if item.get('all') else ' or ').join(told)}"
 
 
 def _diff(item: doc.DiffRow) -> Row:
@@ -129,12 +123,6 @@ def _diff(item: doc.DiffRow) -> Row:
 def _conflict(item: doc.ConflictRow) -> Row:
     sides = (None if side is None else side.size for side in (item.base, item.ours, item.theirs))
     return (item.kind, item.path, *(size_text(side) for side in sides), item.below or "")
-
-
-def _job(item: doc.JobInfo) -> Row:
-    counts = item.datums
-    did = f"{counts.run} run, {counts.kept} kept, {counts.failed} failed"
-    return (item.id, item.pipeline, item.state, did, item.created, item.note or item.error or "")
 
 
 def _model(item: doc.ModelInfo) -> Row:
@@ -152,7 +140,8 @@ def _version(item: doc.VersionInfo) -> Row:
 
 _SHOWN_TARGETS = 5
 # Columns that may break into lines, so that the others stay whole on a narrow terminal.
-_LONG = ("message", "scores", "note", "path", "url", "environments")
+_LONG = ("message", "scores", "note", "path", "url", "environments", "inputs", "reads")
+_RIGHT = ("size", "files", "version", "old", "new", "rows", "count")
 
 
 def _gate(item: doc.GateResult) -> Row:
@@ -202,17 +191,21 @@ def _promotion(item: doc.PromotionInfo) -> Row:
     )
 
 
-_TEXTS: dict[type, Callable[[Any], str]] = {str: str, doc.WhyStep: _why_text, doc.TextDiff: _text_diff}
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: str,
+    doc.WhyStep: _why_text,
+    doc.TextDiff: _text_diff,
+    **pipeline_tables.TEXTS,
+}
 
 _LISTS: dict[type, tuple[Row, Callable[[Any], Row]]] = {
     doc.FileInfo: (("path", "size", "hash"), _file),
     doc.MatchInfo: (("path", "size", "hash", "captures"), _match),
     doc.CommitInfo: (("commit", "created", "branch", "files", "size", "message"), _commit),
     doc.RepoInfo: (("repo", "kind", "files", "size", "branches"), _repo),
-    doc.BranchInfo: (("name", "repo", "commit", "moved"), _branch),
+    doc.BranchInfo: (("name", "repo", "commit", "moved", "follows"), _branch),
     doc.DiffRow: (("change", "path", "old", "new"), _diff),
     doc.ConflictRow: (("conflict", "path", "base", "ours", "theirs", "below"), _conflict),
-    doc.JobInfo: (("id", "pipeline", "state", "datums", "created", "note"), _job),
     doc.ModelInfo: (("model", "latest", "versions", "environments"), _model),
     doc.VersionInfo: (("version", "created", "environments", "scores"), _version),
     doc.GateResult: (("result", "gate", "target", "value", "limit"), _gate),
@@ -221,6 +214,7 @@ _LISTS: dict[type, tuple[Row, Callable[[Any], Row]]] = {
     doc.SettingInfo: (("setting", "value", "default"), _setting),
     doc.EnvironmentInfo: (("environment", "after", "gates"), _environment),
     doc.PromotionInfo: (("environment", "version", "entered", "gates", "by", "at"), _promotion),
+    **pipeline_tables.LISTS,
 }
 
 
@@ -277,4 +271,5 @@ _PAGES: dict[type, Callable[[Any, Console], None]] = {
     doc.VersionInfo: _show_version,
     doc.PromotionInfo: _show_promotion,
     doc.TokenInfo: _show_token,
+    **pipeline_tables.PAGES,
 }

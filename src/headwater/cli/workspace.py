@@ -60,19 +60,22 @@ def worker(
     idle_exit: Annotated[float | None, Parameter(name="--idle-exit")] = None,
     processes: int = 0,
     executor: str = "local",
+    address: str | None = None,
 ) -> None:
     """Take tasks from the queue and run them
 
     Example:
         headwater worker --idle-exit 60
+        headwater worker --executor ray --address auto
 
     Args:
         idle_exit: End after so many seconds without a task; never when absent
         processes: How many datums run at once; 0 is one per core
-        executor: Where datums run: local
+        executor: Where datums run: local or ray
+        address: The Ray cluster, auto or HOST:PORT; workers.ray_address when absent, else one is started here
     """
     with open_here() as workspace:
-        workspace.work(idle_exit_s=idle_exit, processes=processes, executor=executor)
+        workspace.work(idle_exit_s=idle_exit, processes=processes, executor=executor, address=address)
 
 
 def demo(
@@ -87,7 +90,7 @@ def demo(
         headwater demo iris --keep
 
     Args:
-        story: Which one: iris
+        story: Which one: iris, sentiment
         keep: Leave the endpoint up until Ctrl-C
         folder: Where to make the workspace; ./headwater-demo when absent
     """

@@ -1,4 +1,4 @@
-"""The catalog engine: transactions, turns, snapshots, migrations, leases and counters.
+"""The catalog engine: transactions, turns, snapshots, changes, migrations, leases and counters.
 
     catalog = Catalog.open("sqlite:////data/.headwater/catalog.db")
     with catalog.write() as conn:
@@ -25,6 +25,7 @@ from headwater.db.errors import (
 from headwater.db.later import later
 from headwater.db.lease import Lease, Leases
 from headwater.db.metadata import KEY, metadata
+from headwater.db.watch import ChangeWatch
 
 __all__ = [
     "KEY",
@@ -33,6 +34,7 @@ __all__ = [
     "CatalogCorrupt",
     "CatalogNotFound",
     "CatalogUnavailable",
+    "ChangeWatch",
     "Counters",
     "Lease",
     "LeaseLost",

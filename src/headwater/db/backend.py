@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import sqlalchemy as sa
 
+from headwater.db.watch import ChangeWatch
 from headwater.errors import Error
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -64,6 +65,14 @@ class Backend(Protocol):
 
     def server_ms(self, conn: sa.Connection) -> int | None:
         """Returns the server's time; none where the machine's is the catalog's."""
+        ...
+
+    def announce(self, conn: sa.Connection) -> None:
+        """Says, when the transaction has ended well, to those who watch that they shall look."""
+        ...
+
+    def watch(self) -> ChangeWatch:
+        """Returns what hears of every `write(shared=False)`, and of every announcement."""
         ...
 
     def close(self) -> None:

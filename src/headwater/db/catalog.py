@@ -19,6 +19,7 @@ from headwater.db import schema
 from headwater.db.backend import Backend
 from headwater.db.errors import NestedTransaction
 from headwater.db.place import scheme_of
+from headwater.db.watch import ChangeWatch
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -138,6 +139,26 @@ class Catalog:
         """Returns milliseconds since 1970 by the clock that leases go by: the server's, else the machine's."""
         told = self._backend.server_ms(conn) if self._asks_server else None
         return self._clock.now_ms() if told is None else told
+
+    def watch(self) -> ChangeWatch:
+        """Returns what waits for changes, from now on.
+
+        It hears of every `write()`, and of those with `shared=True` that say
+        `announce`. The catalog's `close` leaves it open.
+
+        Raises:
+            CatalogNotFound, CatalogUnavailable: It cannot be reached.
+        """
+        return self._backend.watch()
+
+    def announce(self, conn: sa.Connection) -> None:
+        """Says, once the transaction of `conn` is committed, to all who watch that there is something to see.
+
+        Needed with `write(shared=True)` only: an announcement makes servers
+        take commits one after the other, which a transaction that is alone
+        does anyway, and those beside each other do only for a reason.
+        """
+        self._backend.announce(conn)
 
     @property
     def engine(self) -> sa.Engine:

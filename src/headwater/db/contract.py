@@ -19,6 +19,7 @@ running machine; each backend has to show that in its own way.
 import itertools
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
@@ -244,6 +245,63 @@ class CatalogContract:
 
         assert abs(times[0] - SystemClock().now_ms()) < 60_000
         assert all(later_ms >= earlier_ms - 5 for earlier_ms, later_ms in itertools.pairwise(times))
+
+    # --- hearing of changes ---
+
+    def test_whoever_waits_hears_of_a_write_at_once(self, catalog: Catalog) -> None:
+        with catalog.watch() as watch, ThreadPoolExecutor(1) as thread:
+            heard = thread.submit(watch.wait, 30.0)
+            began_s = time.monotonic()
+            with catalog.write() as conn:
+                Counters.next(conn, "a")
+
+            assert heard.result(30)
+            assert time.monotonic() - began_s < 5
+
+    def test_a_change_before_the_waiting_ends_it(self, catalog: Catalog) -> None:
+        with catalog.watch() as watch:
+            with catalog.write() as conn:
+                Counters.next(conn, "a")
+            with catalog.writer_turn(), catalog.write() as conn:
+                Counters.next(conn, "a")
+
+            assert watch.wait(30.0)
+            answers = [watch.wait(0.05) for _ in range(10)]
+
+        assert answers[-1] is False  # each change is heard once; two may be heard as one
+        assert answers.count(True) <= 1
+
+    def test_writers_beside_each_other_are_heard_when_they_say_so(self, catalog: Catalog) -> None:
+        with catalog.watch() as watch:
+            with catalog.write(shared=True) as conn:
+                Counters.next(conn, "a")
+                catalog.announce(conn)
+
+            assert watch.wait(30.0)
+
+    def test_what_was_undone_is_not_heard(self, catalog: Catalog) -> None:
+        with catalog.watch() as watch:
+            with _raises(_Wanted), catalog.write() as conn:
+                Counters.next(conn, "a")
+                raise _Wanted
+
+            assert not watch.wait(0.02)
+
+    def test_every_watch_hears_for_itself(self, catalog: Catalog) -> None:
+        with catalog.watch() as one, catalog.watch() as other:
+            with catalog.write() as conn:
+                Counters.next(conn, "a")
+
+            assert one.wait(30.0)
+            assert other.wait(30.0)
+
+    def test_waiting_ends_when_it_is_stopped(self, catalog: Catalog) -> None:
+        stop = threading.Event()
+        with catalog.watch() as watch, ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(watch.wait, 30.0, stop)
+            stop.set()
+
+            assert waiting.result(30) is False
 
     # --- places ---
 

@@ -42,7 +42,7 @@ def sqlite_engine(path: Path) -> sa.Engine:
     """Returns an engine for the file; it opens the file at the first transaction, not here."""
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
-        creator=_connector(path),
+        creator=connector(path),
         pool_size=8,
         max_overflow=-1,
     )
@@ -52,7 +52,8 @@ def sqlite_engine(path: Path) -> sa.Engine:
     return engine
 
 
-def _connector(path: Path) -> Callable[[], sqlite3.Connection]:
+def connector(path: Path) -> Callable[[], sqlite3.Connection]:
+    """Returns what opens the file with the settings that every connection has."""
     uri = path.as_uri() + "?mode=rw"
 
     def connect() -> sqlite3.Connection:

@@ -22,7 +22,9 @@ import sqlalchemy as sa
 from headwater.db import postgres_engine as sessions
 from headwater.db.backend import Dialect
 from headwater.db.errors import CatalogCorrupt, CatalogNotFound, CatalogUnavailable
+from headwater.db.later import LATER
 from headwater.db.postgres_errors import is_gone
+from headwater.db.postgres_watch import PostgresWatch
 from headwater.errors import AlreadyExists, Error
 
 _CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -43,9 +45,12 @@ class PostgresBackend:
         weakref.finalize(self, self.engine.dispose)  # a catalog that nobody closed leaves no session behind
         self._mine = threading.local()
         key = _lock_key(self._target.schema)
-        self._alone = f"{_WRITE}; SELECT pg_advisory_xact_lock({key}); {_CLOCK}"
+        self._channel = f"headwater_{key & 2**64 - 1:016x}"
+        notify = f'NOTIFY "{self._channel}"'
+        self._announce = sa.text(notify).execution_options(**{LATER: True})
+        self._alone = f"{_WRITE}; SELECT pg_advisory_xact_lock({key}); {notify}; {_CLOCK}"
         self._shared = f"{_WRITE}; SELECT pg_advisory_xact_lock_shared({key}); {_CLOCK}"
-        self._in_turn = f"{_WRITE}; {_CLOCK}"
+        self._in_turn = f"{_WRITE}; {notify}; {_CLOCK}"
         self._take_turn = f"SELECT pg_advisory_lock({key})"
         self._end_turn = f"SELECT pg_advisory_unlock({key})"
 
@@ -125,6 +130,14 @@ class PostgresBackend:
         """Returns the server's time: what it said when the transaction began, and what has passed since."""
         said_ms, at_s = conn.info[sessions.CLOCK]
         return int(said_ms + (time.monotonic() - at_s) * 1000)
+
+    def announce(self, conn: sa.Connection) -> None:
+        """Sends a notification with the transaction's end."""
+        conn.execute(self._announce)
+
+    def watch(self) -> PostgresWatch:
+        """Returns what listens on the catalog's channel."""
+        return PostgresWatch(lambda: sessions.open_session(self._target), self._channel)
 
     def close(self) -> None:
         """Closes all connections that are not in use."""

@@ -134,6 +134,18 @@ def make_schema(target: Target) -> None:
         raise (translated(target.place, error) or error) from None
 
 
+def open_session(target: Target) -> Any:
+    """Returns a driver's connection outside of the pool.
+
+    Raises:
+        CatalogUnavailable: The server refuses, or is not there.
+    """
+    try:
+        return _open(target)
+    except _driver().Error as error:
+        raise (translated(target.place, error) or error) from error
+
+
 def connect(engine: sa.Engine, place: str) -> sa.Connection:
     """Returns a connection of the pool, or a new one."""
     try:

@@ -5,6 +5,7 @@ begins at once, never has to be repeated because of another, and costs one
 fsync, checkpoints apart.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.db.backend import Dialect
-from headwater.db.engine import WRITES, sqlite_engine
+from headwater.db.engine import WRITES, connector, sqlite_engine, translated
 from headwater.db.errors import CatalogCorrupt, CatalogNotFound, cannot_write
 from headwater.db.place import refuse_network, sqlite_path
 from headwater.db.turn import FileLock
+from headwater.db.watch import SqliteWatch
 from headwater.errors import AlreadyExists, Error
 
 
@@ -98,6 +100,16 @@ class SqliteBackend:
     def server_ms(self, conn: sa.Connection) -> int | None:  # noqa: ARG002 - there is no server
         """Returns none: the machine's clock is the catalog's."""
         return None
+
+    def announce(self, conn: sa.Connection) -> None:
+        """Does nothing: the file tells of every transaction."""
+
+    def watch(self) -> SqliteWatch:
+        """Returns what looks at the file's counter of changes."""
+        try:
+            return SqliteWatch(connector(self._path))
+        except sqlite3.Error as error:
+            raise (translated(self._path, error) or error) from None
 
     def close(self) -> None:
         """Lets go of the file; the last one to do so folds the log into the database."""

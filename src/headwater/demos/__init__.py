@@ -11,7 +11,7 @@ from headwater.demos.errors import UnknownStory
 from headwater.demos.stage import Stage
 from headwater.telemetry import Progress
 
-_STORIES = ("iris",)
+_STORIES = ("iris", "sentiment")
 
 
 def tell(
@@ -38,6 +38,12 @@ def tell(
     """
     if story not in _STORIES:
         raise UnknownStory(story, _STORIES)
+    stage = Stage(folder or Path("headwater-demo"), progress, say, show)
+    if story == "sentiment":
+        from headwater.demos.sentiment import tell_sentiment
+
+        tell_sentiment(stage)
+        return
     from headwater.demos.iris import tell_iris
 
-    tell_iris(Stage(folder or Path("headwater-demo"), progress, say, show), keep=keep)
+    tell_iris(stage, keep=keep)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from headwater.errors import InvalidInput, Refused, Unavailable
+from headwater.errors import InvalidInput, NotFound, Refused, Unavailable
 
 
 class UnknownStory(InvalidInput):
@@ -38,4 +38,17 @@ class StoryStalled(Unavailable):
         """Says what was waited for, and how long."""
         super().__init__(
             f"{what} did not happen within {seconds:.0f} s.", hint="The worker's log is in .headwater/logs."
+        )
+
+
+class ExampleMissing(NotFound):
+    """The files of an example did not come with the package."""
+
+    kind = "example-missing"
+
+    def __init__(self, folder: Path) -> None:
+        """Names the folder where they should be."""
+        super().__init__(
+            f"The files of the example are not in {folder}.",
+            hint="Install Headwater again, from a wheel or with its whole repository.",
         )

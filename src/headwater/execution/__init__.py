@@ -1,4 +1,4 @@
-"""Work that outlives the command that caused it: a durable queue, workers, and processes for pure calls.
+"""Work that outlives the command that caused it: a durable queue, workers, and executors of pure calls.
 
     with catalog.write() as conn:
         queue.enqueue(conn, Task("job", b"..."))
@@ -6,6 +6,8 @@
 
     with LocalExecutor({"fit": "package.module:fit"}, processes=2) as executor:
         model = executor.submit(PureCall("fit", payload)).result()
+    with RayExecutor({"fit": "package.module:fit"}, address="auto") as executor:
+        ...
 
 Names load when they are used: a child process that runs calls imports this
 package, but neither the queue nor the catalog. Knows nothing of jobs, models
@@ -16,11 +18,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from headwater.execution.errors import CallFailed, CallLost, ExecutorClosed, Stopping, TaskNotFound
+    from headwater.execution.errors import (
+        CallFailed,
+        CallLost,
+        ClusterUnavailable,
+        ExecutorClosed,
+        NeedsUnmet,
+        ObjectsOutOfReach,
+        Stopping,
+        TaskNotFound,
+    )
     from headwater.execution.local import LocalExecutor
     from headwater.execution.process import WorkerProcess, start_local_worker
-    from headwater.execution.protocol import Executor, PureCall
+    from headwater.execution.protocol import Executor, Needs, PureCall
     from headwater.execution.queue import FailureHook, Queue
+    from headwater.execution.ray_executor import RayExecutor
     from headwater.execution.roster import Roster, WorkerInfo
     from headwater.execution.task import Claim, Task, TaskInfo
     from headwater.execution.worker import Beat, Handler, Worker
@@ -30,13 +42,18 @@ __all__ = [
     "CallFailed",
     "CallLost",
     "Claim",
+    "ClusterUnavailable",
     "Executor",
     "ExecutorClosed",
     "FailureHook",
     "Handler",
     "LocalExecutor",
+    "Needs",
+    "NeedsUnmet",
+    "ObjectsOutOfReach",
     "PureCall",
     "Queue",
+    "RayExecutor",
     "Roster",
     "Stopping",
     "Task",
@@ -49,10 +66,20 @@ __all__ = [
 ]
 
 _MODULES = {
-    "errors": ("CallFailed", "CallLost", "ExecutorClosed", "Stopping", "TaskNotFound"),
+    "errors": (
+        "CallFailed",
+        "CallLost",
+        "ClusterUnavailable",
+        "ExecutorClosed",
+        "NeedsUnmet",
+        "ObjectsOutOfReach",
+        "Stopping",
+        "TaskNotFound",
+    ),
     "local": ("LocalExecutor",),
     "process": ("WorkerProcess", "start_local_worker"),
-    "protocol": ("Executor", "PureCall"),
+    "protocol": ("Executor", "Needs", "PureCall"),
+    "ray_executor": ("RayExecutor",),
     "queue": ("FailureHook", "Queue"),
     "roster": ("Roster", "WorkerInfo"),
     "task": ("Claim", "Task", "TaskInfo"),

@@ -1,9 +1,11 @@
-"""The process in which calls run: `python -m headwater.execution.child SOCKET PARENT`.
+"""The process in which calls run: `python -m headwater.execution.child SOCKET PARENT PIPE`.
 
 It dies with its parent: by the kernel's parent-death signal where there is
 one, and else because the socket ends, which a thread of its own listens for,
-so that even a child deep in a computation goes. Modules stay imported between
-calls. Standard output and error are the pool's pipe.
+so that even a child deep in a computation goes. What it has started dies too:
+a shell in its process group reads a pipe that only the parent holds open, and
+ends the group when that does. Modules stay imported between calls. Standard
+output and error are the pool's pipe.
 """
 
 import ctypes
@@ -22,15 +24,19 @@ from typing import Any
 
 from headwater.errors import Error
 from headwater.execution import wire
+from headwater.settings import change_variables
 
 _PR_SET_PDEATHSIG = 1
 _ORPHANED = 113
+_SHELL = "/bin/sh"
 
 
 def main(arguments: list[str]) -> None:
     """Serves orders until the socket ends."""
-    descriptor, parent = int(arguments[0]), int(arguments[1])
+    descriptor, parent, pipe = (int(argument) for argument in arguments)
     die_with(parent)
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional only; or what it starts would keep the connection open
+    _guard_group(pipe)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     connection = socket.socket(fileno=descriptor)
@@ -54,6 +60,16 @@ def die_with(parent: int) -> None:
         os._exit(_ORPHANED)
 
 
+def _guard_group(pipe: int) -> None:
+    files = [
+        (os.POSIX_SPAWN_DUP2, pipe, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    os.posix_spawn(_SHELL, [_SHELL, "-c", "read _; kill -KILL 0"], {}, file_actions=files)
+    os.close(pipe)
+
+
 def _listen(connection: socket.socket, orders: "queue.SimpleQueue[wire.Request | wire.Warm]") -> None:
     while (order := wire.receive_order(connection)) is not None:
         orders.put(order)
@@ -69,6 +85,8 @@ def _warm(order: wire.Warm) -> None:
 
 
 def _run(request: wire.Request) -> wire.Returned | wire.Raised:
+    if request.gpus is not None:
+        change_variables({"CUDA_VISIBLE_DEVICES": request.gpus})
     try:
         result: object = _resolve(request.target)(request.payload, Path(request.scratch))
     except Error as error:

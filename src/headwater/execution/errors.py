@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from headwater.errors import Error, NotFound, Unavailable
+from headwater.errors import Error, NotFound, Refused, Unavailable
 
 
 class TaskNotFound(NotFound):
@@ -47,7 +47,7 @@ class CallLost(Unavailable):
             f"The process that ran {call!r} {how}.",
             hint="If it happens again, look at its log and at the machine's memory.",
         )
-        self.call = call
+        self.call, self.how = call, how
 
 
 class ExecutorClosed(Unavailable):
@@ -59,6 +59,45 @@ class ExecutorClosed(Unavailable):
         """Names the call."""
         super().__init__(
             f"{call!r} was not run: the worker stops.", hint="The task stays queued for another worker."
+        )
+
+
+class NeedsUnmet(Refused):
+    """A call wants more than any machine of its executor has."""
+
+    kind = "needs-unmet"
+
+    def __init__(self, call: str, *, wants: str, has: str) -> None:
+        """Names the call, what it wants and what there is."""
+        super().__init__(
+            f"{call!r} wants {wants}, and {has}.",
+            hint="Ask for less in the pipeline's resources, or run a worker where there is more.",
+        )
+
+
+class ClusterUnavailable(Unavailable):
+    """A cluster cannot be reached, started or used."""
+
+    kind = "cluster-unavailable"
+
+    def __init__(self, what: str, *, why: str) -> None:
+        """Says what failed and what the cluster says about it."""
+        super().__init__(
+            f"{what}: {why}.",
+            hint="Look at `ray status` there, and at `workers.ray_address` or --address here.",
+        )
+
+
+class ObjectsOutOfReach(Refused):
+    """A cluster has other machines, and the workspace's objects lie in a folder of this one."""
+
+    kind = "objects-out-of-reach"
+
+    def __init__(self, folder: str, *, where: str) -> None:
+        """Names the folder and the machines that do not have it."""
+        super().__init__(
+            f"The objects of this workspace lie in the folder {folder}, and the Ray cluster has nodes without it: {where}.",
+            hint="Move them to a bucket that every node reaches: `headwater move URL --objects s3://…`.",
         )
 
 

@@ -2,7 +2,8 @@
 
 `concurrent.futures` breaks the whole pool when one process dies; here each
 child has a thread of its own that starts it, hands it one call at a time and
-replaces it when it dies, so a death costs one call. Children are started
+replaces it when it dies, so a death costs one call, and one call can be ended
+without the others. Children are started
 fresh, not forked, with an environment that holds no secrets, and stay warm
 between calls. They cannot outlive this process, however it ends.
 """
@@ -15,17 +16,30 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from headwater.errors import InvalidInput, Unavailable
+from headwater.execution.capacity import Capacity, Machine, Share
 from headwater.execution.errors import CallFailed, CallLost, ExecutorClosed
-from headwater.execution.protocol import PureCall
+from headwater.execution.protocol import Needs, PureCall
 from headwater.execution.scratch import Scratch
 from headwater.execution.spawned import LogLine, Spawned
 from headwater.settings import worker_environment
+
+_STOPPED = "was stopped"
+_NOTHING = Needs(cpu=0.0)
 
 
 class _Waiting(NamedTuple):
     call: PureCall
     target: str
     future: Future[bytes]
+
+
+class _Running:
+    """A call that a thread has taken."""
+
+    def __init__(self, waiting: _Waiting, share: Share) -> None:
+        self.call, self.target, self.future = waiting
+        self.share, self.is_stopped = share, False
+        self.child: Spawned | None = None
 
 
 class LocalExecutor:
@@ -40,6 +54,7 @@ class LocalExecutor:
         log: LogLine | None = None,
         scratch: Path | None = None,
         warm: Collection[str] = (),
+        machine: Machine | None = None,
     ) -> None:
         """Prepares a pool; children start when calls come, or at once when something is to be warm.
 
@@ -51,6 +66,7 @@ class LocalExecutor:
                 Called from several threads; must not raise.
             scratch: Where the calls' folders are made; else among the temporary files.
             warm: Names of calls whose modules the children import right away.
+            machine: What there is for calls that say what they need; this machine when none.
         """
         self._calls = dict(calls)
         self._limit = max(1, processes)
@@ -58,10 +74,13 @@ class LocalExecutor:
         self._log = log or _unheard
         self._warm = [self._target(name) for name in warm]
         self._scratch = Scratch(scratch)
+        self._machine = machine or Machine()
+        self._capacity = Capacity(self._machine, self._limit)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Waiting] = deque()
         self._threads: list[threading.Thread] = []
+        self._running: dict[Future[bytes], _Running] = {}
         self._children: dict[int, Spawned] = {}
         self._idle = 0
         self._is_closed = False
@@ -75,8 +94,11 @@ class LocalExecutor:
 
         Raises:
             InvalidInput: No call has this name.
+            NeedsUnmet: This machine does not have what it needs.
             ExecutorClosed: The pool is closed.
         """
+        if call.needs is not None:
+            self._machine.refuse(call.call, call.needs)
         waiting = _Waiting(call, self._target(call.call), Future())
         with self._lock:
             if self._is_closed:
@@ -86,6 +108,21 @@ class LocalExecutor:
                 self._add_thread()
             self._changed.notify()
         return waiting.future
+
+    def stop(self, future: Future[bytes]) -> None:
+        """Ends one call: one that waits is cancelled, one that runs loses its process and gets `CallLost`."""
+        future.cancel()
+        with self._changed:
+            running = self._running.get(future)
+            if running is not None:
+                running.is_stopped = True
+                if running.child is not None:
+                    running.child.kill()
+            self._changed.notify()  # somebody takes what was cancelled out of the line
+
+    def places(self) -> int:
+        """Returns how many calls run at once."""
+        return self._limit
 
     def pids(self) -> list[int]:
         """Returns the process ids of the children."""
@@ -133,46 +170,75 @@ class LocalExecutor:
         try:
             if self._warm:
                 self._child(number)
-            while (waiting := self._next()) is not None:
-                if waiting.future.set_running_or_notify_cancel():
-                    self._run(number, waiting)
+            while (running := self._next()) is not None:
+                self._run(number, running)
         finally:
             self._drop(number)
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> _Running | None:
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            self._idle -= 1
-            return self._waiting.popleft() if self._waiting else None
+            try:
+                while True:
+                    running = self._taken()
+                    if running is not None or self._is_closed:
+                        return running
+                    self._changed.wait()
+            finally:
+                self._idle -= 1
 
-    def _run(self, number: int, waiting: _Waiting) -> None:
-        call, target, future = waiting
-        child = self._child(number)
+    def _taken(self) -> _Running | None:
+        """Takes the first call that may begin; those that were cancelled leave the line."""
+        while (found := self._capacity.first(_needs(one) for one in self._waiting)) is not None:
+            at, share = found
+            waiting = self._waiting[at]
+            del self._waiting[at]
+            if waiting.future.set_running_or_notify_cancel():
+                running = self._running[waiting.future] = _Running(waiting, share)
+                return running
+            self._capacity.give_back(share)
+        return None
+
+    def _run(self, number: int, running: _Running) -> None:
+        result, error = self._outcome(number, running)
+        with self._changed:
+            del self._running[running.future]
+            self._capacity.give_back(running.share)
+            self._changed.notify_all()
+        if running.is_stopped:
+            self._drop(number)  # it may have been killed after it answered
+        if error is None:
+            running.future.set_result(result)
+        else:
+            running.future.set_exception(error)
+
+    def _outcome(self, number: int, running: _Running) -> tuple[bytes, Exception | None]:
+        name = running.call.call
+        child = self._child(number, running)
         if child is None:
-            future.set_exception(ExecutorClosed(call.call))
-            return
+            return b"", CallLost(name, how=_STOPPED) if running.is_stopped else ExecutorClosed(name)
+        gpus = ",".join(running.share.gpus or self._machine.gpus) or None
         try:
             with self._scratch.folder() as folder:
-                result = child.call(call.call, target, call.payload, str(folder))
+                return child.call(name, running.target, running.call.payload, str(folder), gpus), None
         except CallLost as lost:
             self._drop(number)
-            future.set_exception(lost)
+            return b"", CallLost(name, how=_STOPPED) if running.is_stopped else lost
         except CallFailed as failed:
-            future.set_exception(failed)
+            return b"", failed
         except OSError as error:  # whoever waits must hear of it, and this thread live on
             self._drop(number)
             hint = "Free some space where temporary files lie; the call may be repeated."
-            future.set_exception(Unavailable(f"{call.call!r} could not be run: {error}", hint=hint))
-        else:
-            future.set_result(result)
+            return b"", Unavailable(f"{name!r} could not be run: {error}", hint=hint)
 
-    def _child(self, number: int) -> Spawned | None:
+    def _child(self, number: int, running: _Running | None = None) -> Spawned | None:
         with self._lock:
-            if self._is_closed:
+            if self._is_closed or (running is not None and running.is_stopped):
                 return None
             if number not in self._children:
                 self._children[number] = Spawned(self._environment, self._log, self._warm)
+            if running is not None:
+                running.child = self._children[number]
             return self._children[number]
 
     def _drop(self, number: int) -> None:
@@ -180,6 +246,10 @@ class LocalExecutor:
             child = self._children.pop(number, None)
         if child is not None:
             child.close()
+
+
+def _needs(waiting: _Waiting) -> Needs | None:
+    return _NOTHING if waiting.future.cancelled() else waiting.call.needs
 
 
 def _unheard(call: str, line: str) -> None:

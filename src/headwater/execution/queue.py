@@ -25,6 +25,8 @@ FailureHook = Callable[[sa.Connection, Task, str], None]
 ATTEMPTS = 5
 LEASE_S = 15.0
 _TOKENS = "task-token"
+_KEPT_MS = 86_400_000  # of a task that has ended: long enough to ask what became of it
+_PIECE = 500
 
 
 class Queue:
@@ -80,6 +82,7 @@ class Queue:
                 return waiting.id
             added = store.insert(conn, task, values)
             if added is not None:
+                self.catalog.announce(conn)
                 return added
 
     def claim(self, worker: str, kinds: Collection[str], ttl_s: float = LEASE_S) -> Claim | None:
@@ -89,18 +92,22 @@ class Queue:
         nobody; of several who claim at once each takes another task.
         """
         with self.catalog.read() as conn:
-            if not self.has_work(conn, kinds):
-                return None
-            is_any_dead = store.has_exhausted(conn, kinds, self.catalog.now_ms(conn))
-        if is_any_dead:
+            seen = store.outlook(conn, kinds, self.catalog.now_ms(conn))
+        if seen.ready is None and not seen.is_due:
+            return None
+        if seen.is_exhausted:
             self._bury_exhausted(kinds)
         with self.catalog.write(shared=True) as conn:
-            store.wake(conn, kinds, self.catalog.now_ms(conn))
-            number = store.first_ready(conn, kinds, lock=True)
+            if seen.is_due:
+                store.wake(conn, kinds, self.catalog.now_ms(conn))
+            first = [seen.ready] if seen.ready is not None and not seen.is_due else kinds
+            number = store.first_ready(conn, first, lock=True)
+            if number is None and first is not kinds:  # somebody else was faster; there may be other kinds
+                number = store.first_ready(conn, kinds, lock=True)
             if number is None:
                 return None
             token = Counters.next(conn, _TOKENS)
-            return self._start(conn, TaskId(str(number)), worker, token, ttl_s)
+            return self._start(conn, number, worker, token, ttl_s)
 
     def renew(self, claim: Claim, conn: sa.Connection | None = None) -> None:
         """Lets the lease run for its full time again, in the given transaction or one of its own.
@@ -175,6 +182,24 @@ class Queue:
         with self.catalog.write() as conn:
             self._bury(conn, self._held(conn, claim), error)
 
+    def remove_old(self, after: int = 0, *, count: int = _PIECE) -> int | None:
+        """Removes, of the `count` oldest tasks after a number, those that ended more than a day ago.
+
+        Tasks are numbered as they come, so the search begins with the oldest
+        and is over at the first one of the last day: it never looks at those.
+
+        Returns:
+            The number to go on after; none when there is nothing older than a day behind it.
+        """
+        with self.catalog.read() as conn:
+            before_ms = self.catalog.now_ms(conn) - _KEPT_MS
+            last = store.nth_after(conn, after, count, before_ms)
+        if last is None:
+            return None
+        with self.catalog.write(shared=True) as conn:
+            store.remove_ended(conn, after, last, before_ms)
+        return last
+
     def get(self, task_id: TaskId) -> TaskInfo:
         """Returns a task.
 
@@ -199,9 +224,8 @@ class Queue:
 
     def has_work(self, conn: sa.Connection, kinds: Collection[str], *, within_s: float = 0.0) -> bool:
         """Tells whether a task of these kinds can be claimed now, or a delay or lease ends within that time."""
-        return store.first_ready(conn, kinds) is not None or store.has_due(
-            conn, kinds, self._expiry(conn, within_s)
-        )
+        seen = store.outlook(conn, kinds, self._expiry(conn, within_s))
+        return seen.ready is not None or seen.is_due
 
     def _merge(
         self, conn: sa.Connection, waiting: TaskInfo, task: Task, priority: int, not_before_ms: int
@@ -215,6 +239,7 @@ class Queue:
         if waiting.state == "running":
             values["again"] = True
         elif waiting.state == "delayed":
+            self.catalog.announce(conn)
             due_ms = min(waiting.due_ms, max(not_before_ms, now_ms))
             values |= {"due_ms": due_ms, "state": "delayed" if due_ms > now_ms else "ready"}
         store.change(conn, store.by_id(waiting.id), **values)
@@ -225,13 +250,10 @@ class Queue:
             for dead in store.exhausted(conn, kinds, self.catalog.now_ms(conn)):
                 self._bury(conn, dead, _died(dead))
 
-    def _start(self, conn: sa.Connection, task_id: TaskId, worker: str, token: int, ttl_s: float) -> Claim:
+    def _start(self, conn: sa.Connection, number: int, worker: str, token: int, ttl_s: float) -> Claim:
         values = {"state": "running", "again": False, "worker": worker, "token": token}
-        store.begin(conn, task_id, due_ms=self._expiry(conn, ttl_s), **values)
-        found = store.info(conn, store.by_id(task_id))
-        if found is None:
-            raise TaskNotFound(task_id)
-        return Claim(task_id, found.task, worker, token, found.attempt, ttl_s)
+        row = store.begin(conn, number, due_ms=self._expiry(conn, ttl_s), **values)
+        return Claim(TaskId(str(number)), Task(row.kind, row.payload), worker, token, row.attempt, ttl_s)
 
     def _bury(self, conn: sa.Connection, task: TaskInfo, error: str) -> None:
         self._close(conn, store.by_id(task.id), state="failed", error=error)

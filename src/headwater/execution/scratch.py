@@ -23,15 +23,15 @@ class Scratch:
         """Makes the folder in `parent`, else among the temporary files, and clears what dead pools left there."""
         self._parent = parent or Path(tempfile.gettempdir())
         self._parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(self._parent)
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
-        self._lock: int | None = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        remove_abandoned(self._parent)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
+        self._lock: int | None = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """Gives an empty folder for the block."""
-        path = Path(tempfile.mkdtemp(dir=self._folder))
+        path = Path(tempfile.mkdtemp(dir=self.path))
         try:
             yield path
         finally:
@@ -41,12 +41,13 @@ class Scratch:
         """Removes everything."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.path, ignore_errors=True)
             os.close(lock)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
+def remove_abandoned(parent: Path | None = None) -> None:
+    """Removes the folders of pools that were killed, in `parent`, else among the temporary files."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
         try:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:

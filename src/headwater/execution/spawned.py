@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import IO
 
 from headwater.execution import wire
@@ -26,17 +27,22 @@ class Spawned:
     def __init__(self, environment: Mapping[str, str], log: LogLine, warm: Sequence[str] = ()) -> None:
         """Starts the process, which imports what shall be warm while it waits for calls."""
         ours, theirs = socket.socketpair()
-        command = [sys.executable, *_PROGRAM, str(theirs.fileno()), str(os.getpid())]
-        with theirs:
+        pipe, self._alive = os.pipe()  # ends with this process, whatever ends it
+        command = [sys.executable, *_PROGRAM, str(theirs.fileno()), str(os.getpid()), str(pipe)]
+        with ExitStack() as undo, theirs:
+            undo.callback(os.close, self._alive)
+            undo.enter_context(ours)
             self._process = subprocess.Popen(  # noqa: S603 - this package's own program
                 command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), pipe),
                 start_new_session=True,  # Ctrl-C is for the parent, and what the child starts ends with it
             )
+            undo.pop_all()
+        os.close(pipe)
         self._connection, self._log = ours, log
         self._name, self._calls = "start", 0
         self._printed = threading.Semaphore(0)
@@ -50,25 +56,32 @@ class Spawned:
         """The child's process id."""
         return self._process.pid
 
-    def call(self, name: str, target: str, payload: bytes, scratch: str) -> bytes:
+    def call(self, name: str, target: str, payload: bytes, scratch: str, gpus: str | None = None) -> bytes:
         """Runs `target` on the payload and returns what it returns, after all it printed was heard.
+
+        With `gpus` it sees these only, named as CUDA_VISIBLE_DEVICES names them.
 
         Raises:
             CallFailed: The function raised.
             CallLost: The child is dead.
         """
+        return returned(name, self.ask(name, target, payload, scratch, gpus))
+
+    def ask(
+        self, name: str, target: str, payload: bytes, scratch: str, gpus: str | None = None
+    ) -> wire.Returned | wire.Raised:
+        """Runs `target` as `call` does, and returns the answer as the child gave it.
+
+        Raises:
+            CallLost: The child is dead.
+        """
         self._name, self._calls = name, self._calls + 1
-        self._send(wire.Request(self._calls, target, payload, scratch))
+        self._send(wire.Request(self._calls, target, payload, scratch, gpus))
         reply = wire.receive_reply(self._connection)
-        match reply:
-            case wire.Returned():
-                self._printed.acquire(timeout=_DRAIN_S)
-                return reply.payload
-            case wire.Raised():
-                self._printed.acquire(timeout=_DRAIN_S)
-                raise _failure(name, reply)
-            case None:
-                raise CallLost(name, how=self._end())
+        if reply is None:
+            raise CallLost(name, how=self._end())
+        self._printed.acquire(timeout=_DRAIN_S)
+        return reply
 
     def kill(self) -> None:
         """Ends the child and all it started, at once; may be called from any thread."""
@@ -83,6 +96,9 @@ class Spawned:
         self._process.wait()
         self._listener.join(_DRAIN_S)
         self._connection.close()
+        alive, self._alive = self._alive, -1
+        if alive >= 0:
+            os.close(alive)
 
     def _send(self, message: wire.Request | wire.Warm) -> None:
         try:
@@ -114,13 +130,20 @@ class Spawned:
                     self._printed.release()
 
 
-def _failure(name: str, raised: wire.Raised) -> CallFailed:
-    known = raised.kind is not None
-    return CallFailed(
-        raised.message if known else f"{raised.error_type}: {raised.message}",
-        hint=raised.hint or f"It was raised in {name!r}; the log has the traceback.",
-        error_type=raised.error_type,
-        traceback=raised.traceback,
-        error_kind=raised.kind,
-        details=raised.details,
+def returned(name: str, reply: wire.Returned | wire.Raised) -> bytes:
+    """Returns what a call returned.
+
+    Raises:
+        CallFailed: It raised.
+    """
+    if isinstance(reply, wire.Returned):
+        return reply.payload
+    known = reply.kind is not None
+    raise CallFailed(
+        reply.message if known else f"{reply.error_type}: {reply.message}",
+        hint=reply.hint or f"It was raised in {name!r}; the log has the traceback.",
+        error_type=reply.error_type,
+        traceback=reply.traceback,
+        error_kind=reply.kind,
+        details=reply.details,
     )

@@ -5,8 +5,9 @@ are never looked at; what is due and what comes first are each the start of an
 index range.
 """
 
-from collections.abc import Collection, Iterator
-from typing import Any
+import functools
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -37,6 +38,14 @@ _INSERT = sa.text(
     "VALUES (:kind, :payload, :key, :state, :rank, :due_ms, :attempt, :attempts_allowed, :again, :created_ms) "
     "ON CONFLICT (key) DO NOTHING RETURNING number"
 )
+
+
+class Outlook(NamedTuple):
+    """What could be claimed: the kind of the first ready task, whether a delay or lease is over, one for the last time."""
+
+    ready: str | None
+    is_due: bool
+    is_exhausted: bool
 
 
 def insert(conn: sa.Connection, task: Task, values: dict[str, Any]) -> TaskId | None:
@@ -88,9 +97,11 @@ def asked_again() -> sa.ColumnElement[bool]:
     return tasks.c.again
 
 
-def begin(conn: sa.Connection, task_id: str, **values: object) -> None:
-    """Sets columns of a task and counts one more attempt."""
-    change(conn, by_id(task_id), attempt=tasks.c.attempt + 1, **values)
+def begin(conn: sa.Connection, number: int, **values: object) -> sa.Row[Any]:
+    """Sets columns of a task that is locked, counts one more attempt, and returns its kind, payload and attempt."""
+    statement = tasks.update().where(tasks.c.number == number)
+    statement = statement.values(attempt=tasks.c.attempt + 1, **values)
+    return conn.execute(statement.returning(tasks.c.kind, tasks.c.payload, tasks.c.attempt)).one()
 
 
 def change(conn: sa.Connection, where: sa.ColumnElement[bool], **values: object) -> int:
@@ -111,19 +122,38 @@ def due(kinds: Collection[str], state: State, now_ms: int) -> sa.ColumnElement[b
     return sa.and_(tasks.c.state == state, tasks.c.kind.in_(kinds), tasks.c.due_ms <= now_ms)
 
 
-def has_due(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> bool:
-    """Tells whether a delay or a lease of these kinds is over by then."""
-    return any(
-        conn.execute(sa.select(tasks.c.number).where(due(kinds, state, now_ms)).limit(1)).first()
+def outlook(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> Outlook:
+    """Looks, in one statement, at what could be claimed."""
+    wanted = sorted(kinds)
+    if not wanted:
+        return Outlook(None, is_due=False, is_exhausted=False)
+    return Outlook(*conn.execute(_outlook(len(wanted)), _outlook_values(wanted, now_ms)).one())
+
+
+@functools.cache
+def _outlook(count: int) -> sa.TextClause:
+    """Writes one look per kind and state, each the start of an index range."""
+    ready = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT rank, number, kind FROM tasks WHERE state = 'ready' AND kind = :kind{at} "  # noqa: S608 - numbers only
+        f"ORDER BY rank, number LIMIT 1) AS ready{at}"
+        for at in range(count)
+    )
+    over = " OR ".join(
+        f"EXISTS (SELECT 1 FROM tasks WHERE state = '{state}' AND kind = :kind{at} AND due_ms <= :now_ms)"  # noqa: S608 - as above
+        for at in range(count)
         for state in _WAITING
     )
-
-
-def has_exhausted(conn: sa.Connection, kinds: Collection[str], now_ms: int) -> bool:
-    """Tells whether the last allowed attempt of a task ended with its lease."""
-    return (
-        conn.execute(sa.select(tasks.c.number).where(_exhausted(kinds, now_ms)).limit(1)).first() is not None
+    dead = " OR ".join(
+        f"EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND kind = :kind{at} AND due_ms <= :now_ms "  # noqa: S608 - as above
+        "AND attempt >= attempts_allowed)"
+        for at in range(count)
     )
+    first = f"SELECT kind FROM ({ready}) AS first ORDER BY rank, number LIMIT 1"  # noqa: S608 - as above
+    return sa.text(f"SELECT ({first}), ({over}), ({dead})")
+
+
+def _outlook_values(kinds: Sequence[str], now_ms: int) -> dict[str, object]:
+    return {"now_ms": now_ms} | {f"kind{at}": kind for at, kind in enumerate(kinds)}
 
 
 def _exhausted(kinds: Collection[str], now_ms: int) -> sa.ColumnElement[bool]:
@@ -157,6 +187,23 @@ def first_ready(conn: sa.Connection, kinds: Collection[str], *, lock: bool = Fal
         if row is not None and (best is None or (row.rank, row.number) < best):
             best = (row.rank, row.number)
     return best[1] if best else None
+
+
+def nth_after(conn: sa.Connection, after: int, count: int, before_ms: int) -> int | None:
+    """Returns the last number of up to `count` tasks after a number that were enqueued by then."""
+    numbers = sa.select(tasks.c.number, tasks.c.created_ms).where(tasks.c.number > after)
+    first = numbers.order_by(tasks.c.number).limit(count).subquery()
+    return conn.execute(
+        sa.select(sa.func.max(first.c.number)).where(first.c.created_ms <= before_ms)
+    ).scalar()
+
+
+def remove_ended(conn: sa.Connection, after: int, last: int, before_ms: int) -> None:
+    """Removes those of a range of tasks that had ended by then."""
+    within = sa.and_(tasks.c.number > after, tasks.c.number <= last)
+    conn.execute(
+        tasks.delete().where(within, tasks.c.state.in_(("done", "failed")), tasks.c.finished_ms <= before_ms)
+    )
 
 
 def counts(conn: sa.Connection) -> dict[str, int]:

@@ -18,12 +18,13 @@ END_OF_OUTPUT = b"\x00\x00"
 
 
 class Request(msgspec.Struct, frozen=True, tag="call"):
-    """Run `target`, a `module:function`."""
+    """Run `target`, a `module:function`, with some of the GPUs where it names them."""
 
     number: int
     target: str
     payload: bytes
     scratch: str
+    gpus: str | None = None
 
 
 class Warm(msgspec.Struct, frozen=True, tag="warm"):
@@ -47,6 +48,37 @@ class Raised(msgspec.Struct, frozen=True, tag="raised"):
     kind: str | None = None
     hint: str = ""
     details: list[dict[str, Any]] = []
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """The process died before the call was done."""
+
+    how: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A folder of one machine, so that another machine can tell that it has not got it."""
+
+    folder: str
+    machine: str
+    inode: int
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a node of a cluster is to run, and what its process is given."""
+
+    name: str
+    target: str
+    payload: bytes
+    environment: dict[str, str]
+    place: Place | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of an order, and what it printed."""
+
+    reply: Returned | Raised | Lost
+    lines: list[str]
 
 
 _decode_order: msgspec.msgpack.Decoder[Request | Warm] = msgspec.msgpack.Decoder(Request | Warm)

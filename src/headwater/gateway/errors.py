@@ -6,7 +6,7 @@ that S3 gives it. Errors of the floors below are turned into these at the door.
 
 from headwater.access import KeyUnavailable, TokenExpired, TokenInvalid
 from headwater.errors import Conflict, Corrupt, Error, Forbidden, InvalidInput, NotFound, Refused, Unavailable
-from headwater.repos import ProtectedRepo
+from headwater.repos import BranchOwned, ProtectedRepo
 
 STATUS = {
     "AccessDenied": 403,
@@ -84,6 +84,7 @@ def as_refusal(error: Error) -> S3Refusal:
 def _code(error: Error) -> str:
     codes: list[tuple[type[Error], str]] = [
         (ProtectedRepo, "MethodNotAllowed"),
+        (BranchOwned, "MethodNotAllowed"),
         (UploadsGone, "NoSuchUpload"),
         (TokenExpired, "ExpiredToken"),
         (TokenInvalid, "InvalidAccessKeyId"),

@@ -161,6 +161,7 @@ class Landing:
             shares=tuple({commit for wish, _ in good for commit in wish.shares}),
         )
         with self._catalog.write() as conn:
+            self._repos.check_free(conn, repo, branch)
             commit = self._repos.publish(conn, pending)
             for do in inside:
                 do(conn)

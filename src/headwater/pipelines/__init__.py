@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headwater.pipelines.calls import datum_call
     from headwater.pipelines.coordinator import Coordinator
+    from headwater.pipelines.dag import TASK_KIND, Trigger
+    from headwater.pipelines.engine import Parts, TransformKind
     from headwater.pipelines.errors import (
         DatumFailed,
         DatumsFailed,
@@ -26,16 +28,16 @@ if TYPE_CHECKING:
         OutputCollision,
         PipelineNotFound,
     )
-    from headwater.pipelines.kind import Datum, DatumInput, Due, JobView, Kind
-    from headwater.pipelines.parts import Parts
-    from headwater.pipelines.plan import Plan, Step, decide
+    from headwater.pipelines.job_waiting import Attend, OfSet
+    from headwater.pipelines.jobs import Jobs
+    from headwater.pipelines.kind import Datum, DatumInput, Due, JobView, Kind, Listed
     from headwater.pipelines.roots import PipelineBonds, PipelineRoots
-    from headwater.pipelines.service import Jobs, Pipelines
+    from headwater.pipelines.service import Pipelines
     from headwater.pipelines.spec import FilesInput, OutputSpec, PipelineSpec
-    from headwater.pipelines.trigger import TASK_KIND, Trigger
 
 __all__ = [
     "TASK_KIND",
+    "Attend",
     "Coordinator",
     "Datum",
     "DatumFailed",
@@ -49,6 +51,8 @@ __all__ = [
     "JobView",
     "Jobs",
     "Kind",
+    "Listed",
+    "OfSet",
     "OutputCollision",
     "OutputSpec",
     "Parts",
@@ -57,11 +61,9 @@ __all__ = [
     "PipelineRoots",
     "PipelineSpec",
     "Pipelines",
-    "Plan",
-    "Step",
+    "TransformKind",
     "Trigger",
     "datum_call",
-    "decide",
 ]
 
 _MODULES = {
@@ -76,13 +78,14 @@ _MODULES = {
         "OutputCollision",
         "PipelineNotFound",
     ),
-    "kind": ("Datum", "DatumInput", "Due", "JobView", "Kind"),
-    "parts": ("Parts",),
-    "plan": ("Plan", "Step", "decide"),
-    "service": ("Jobs", "Pipelines"),
+    "kind": ("Datum", "DatumInput", "Due", "JobView", "Kind", "Listed"),
+    "engine": ("Parts", "TransformKind"),
+    "job_waiting": ("Attend", "OfSet"),
+    "jobs": ("Jobs",),
+    "service": ("Pipelines",),
     "roots": ("PipelineBonds", "PipelineRoots"),
     "spec": ("FilesInput", "OutputSpec", "PipelineSpec"),
-    "trigger": ("TASK_KIND", "Trigger"),
+    "dag": ("TASK_KIND", "Trigger"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -2,29 +2,20 @@
 
 The task that brought the coordinator here is its lease: each transaction
 checks it, so a coordinator that was given up for dead can finish nothing.
-Jobs that came while another ran are taken together: the newest runs, with the
-difference from the last finished one, and covers those between.
+Which job comes next, and which it does for, is `dag`'s; what one job does is
+the engine's.
 """
 
-from collections.abc import Mapping, Sequence
-
-import msgspec
-from sqlalchemy import Connection
+from collections.abc import Mapping
 
 from headwater.db import LeaseLost
-from headwater.errors import Conflict, Error, Unavailable
 from headwater.execution import Beat, Claim, Stopping
-from headwater.ids import CommitId, JobId, SetId
 from headwater.pipelines import store
-from headwater.pipelines.errors import Lost, UnknownKind
-from headwater.pipelines.hold import Hold
-from headwater.pipelines.kind import JobView, Kind
-from headwater.pipelines.parts import Parts
-from headwater.pipelines.run import JobRun, end_failed
-from headwater.pipelines.trigger import advance
-from headwater.storage import SegmentsGone
+from headwater.pipelines.dag import advance, gathers, is_ready, take
+from headwater.pipelines.engine import Hold, Parts, run_job
+from headwater.pipelines.kind import Kind
 
-_ATTEMPTED = ("succeeded", "failed")
+_GATHER_S = 0.1
 
 
 class Coordinator:
@@ -35,7 +26,7 @@ class Coordinator:
         self._parts, self._kinds = parts, kinds
 
     def handle(self, claim: Claim, beat: Beat) -> None:
-        """Runs queued jobs of the claimed pipeline until none is left.
+        """Runs jobs of the claimed pipeline until none may run.
 
         Raises:
             LeaseLost: The lease is gone; the task stays open for whoever takes it.
@@ -51,113 +42,43 @@ class Coordinator:
             job = self._next(claim, pipeline_id, hand_over=has_run and claim.attempt > 1)
             if job is None:
                 return
-            self._run(claim, beat, job)
+            hold = Hold(self._parts.catalog, self._parts.queue, job.id, claim, beat)
+            begun_s = self._parts.clock.monotonic_s()
+            run_job(self._parts, self._kinds, job, hold)
             has_run = True
+            self._gather(pipeline_id, self._parts.clock.monotonic_s() - begun_s)
+
+    def _gather(self, pipeline_id: int, taken_s: float) -> None:
+        """Waits a moment where the next job was there before this one had ended.
+
+        Commits then come faster than jobs run: with as long a pause as the job
+        took, more of them are taken together, and those who commit have half
+        of the machine to themselves.
+        """
+        with self._parts.catalog.read() as conn:
+            pipeline = store.pipeline_by_id(conn, pipeline_id)
+            waits = pipeline is not None and gathers(conn, pipeline)
+        if waits:
+            self._parts.clock.sleep(min(taken_s, _GATHER_S))
 
     def _next(self, claim: Claim, pipeline_id: int, *, hand_over: bool) -> store.JobRow | None:
-        """Takes the next job; none, with the task finished, when there is no more.
+        """Takes the next job; none, with the task finished, when none may run.
 
         With `hand_over` further jobs are left to a new task, so that the
         attempts which one job has used up are not counted against the next.
         """
-        with self._parts.catalog.write() as conn:
-            self._parts.queue.check(conn, claim)
+        parts = self._parts
+        with parts.catalog.write() as conn:
+            parts.queue.check(conn, claim)
             interrupted = store.jobs_in(conn, pipeline_id, store.TAKEN)
             if interrupted:
                 return interrupted[0]
-            queued = store.jobs_in(conn, pipeline_id, ("queued",))
-            if not queued or hand_over:
-                if queued:
-                    advance(self._parts.queue, conn, pipeline_id)
-                self._parts.queue.finish(conn, claim)
-                return None
-            *older, job = _taken_together(queued)
-            for covered in older:
-                self._cover(conn, covered, job)
-            now = self._parts.clock.now_ms()
-            asked = any(one.cause == "request" for one in older)
-            job = msgspec.structs.replace(
-                job, state="starting", started_ms=now, cause="request" if asked else job.cause
-            )
-            store.change_job(conn, job.id, state="starting", started_ms=now, cause=job.cause)
-            return job
-
-    def _cover(self, conn: Connection, covered: store.JobRow, by: store.JobRow) -> None:
-        note = f"Taken together with the newer job {by.id}."
-        now = self._parts.clock.now_ms()
-        store.change_job(conn, covered.id, state="skipped", covered_by=by.id, note=note, finished_ms=now)
-        self._parts.repos.complete(conn, CommitId(covered.commit_id or ""), state="covered")
-
-    def _run(self, claim: Claim, beat: Beat, job: store.JobRow) -> None:
-        hold = Hold(self._parts.catalog, self._parts.queue, job.id, claim, beat)
-        try:
-            try:
-                kind, pipeline, view = self._view(job)
-            except (Conflict, Unavailable):
-                raise
-            except Error as error:
-                with hold.write() as conn:
-                    end_failed(conn, self._parts, job, error)
-                return
-            self._carry_out(JobRun(self._parts, kind, pipeline, job, view, hold))
-        except Lost:
-            return
-
-    def _carry_out(self, run: JobRun) -> None:
-        try:
-            run.run()
-        except SegmentsGone:
-            run.start_over()
-            raise
-        except (Conflict, Unavailable):
-            raise  # the worker tries the task again after a pause
-        except Error as error:
-            run.fail(error)
-        finally:
-            run.let_go()
-
-    def _view(self, job: store.JobRow) -> tuple[Kind, store.PipelineRow, JobView]:
-        repos = self._parts.repos
-        with self._parts.catalog.read() as conn:
-            pipeline = store.pipeline_by_id(conn, job.pipeline_id)
-            assert pipeline is not None, "a job's pipeline is a foreign key"
-            spec = store.spec_of(conn, job.pipeline_id, job.version)
-            inputs = store.inputs_of(conn, job.id)
-            attempted = store.last_job_before(conn, job, _ATTEMPTED)
-            before = [] if attempted is None else store.inputs_of(conn, attempted.id)
-            # Of the job's own spec: the pipeline's may write elsewhere by now.
-            head = repos.head(conn, spec.output.repo, spec.output.branch)
-        if spec.kind not in self._kinds:
-            raise UnknownKind(spec.kind, pipeline=pipeline.name, known=self._kinds)
-        commits = {item.name: repos.commit_by_id(item.commit_id) for item in inputs}
-        view = JobView(
-            id=JobId(job.id),
-            pipeline=pipeline.name,
-            spec=spec,
-            set_id=SetId(job.set_id),
-            cause=job.cause,  # type: ignore[arg-type]  # the column holds what Cause allows
-            inputs=commits,
-            views={name: repos.view(commit) for name, commit in commits.items()},
-            previous=None if head is None else repos.commit_by_id(head),
-            memory=msgspec.json.decode(job.memory, type=dict),
-            attempted={} if attempted is None else msgspec.json.decode(attempted.memory, type=dict),
-            attempted_state=None if attempted is None else attempted.state,
-            attempted_inputs={item.name: repos.commit_by_id(item.commit_id) for item in before},
-        )
-        return self._kinds[spec.kind], pipeline, view
-
-
-def _taken_together(queued: Sequence[store.JobRow]) -> list[store.JobRow]:
-    """Returns the jobs, oldest first, that one run does for: the newest of them runs.
-
-    What somebody asked for is not covered by a job under another version of
-    the spec, which would make something else of it.
-    """
-    group: list[store.JobRow] = []
-    asked = False
-    for job in queued:
-        if asked and job.version != group[-1].version:
-            break
-        group.append(job)
-        asked = asked or job.cause == "request"
-    return group
+            pipeline = store.pipeline_by_id(conn, pipeline_id)
+            if pipeline is not None and hand_over and is_ready(conn, pipeline):
+                advance(parts.queue, conn, pipeline_id)
+            elif pipeline is not None:
+                job = take(conn, parts.repos, pipeline, parts.trigger.cover, parts.clock)
+                if job is not None:
+                    return job
+            parts.queue.finish(conn, claim)
+            return None

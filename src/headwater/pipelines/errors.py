@@ -1,9 +1,9 @@
 """What can be wrong with a pipeline or one of its jobs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from headwater.errors import Error, InvalidInput, NotFound, Unavailable
+from headwater.errors import AlreadyExists, Error, InvalidInput, NotFound, Refused, Unavailable, did_you_mean
 
 
 class InvalidSpec(InvalidInput):
@@ -19,8 +19,8 @@ class PipelineNotFound(NotFound):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         """Names the pipeline and those that exist."""
-        names = ", ".join(sorted(known)) or "none"
-        super().__init__(f"There is no pipeline {name!r}.", hint=f"Pipelines here: {names}.")
+        none = "No pipeline has been created yet: `headwater pipeline create -f SPEC`."
+        super().__init__(f"There is no pipeline {name!r}.", hint=did_you_mean(name, sorted(known), none=none))
 
 
 class JobNotFound(NotFound):
@@ -28,10 +28,24 @@ class JobNotFound(NotFound):
 
     kind = "job-not-found"
 
-    def __init__(self, job: str) -> None:
-        """Names the id."""
+    def __init__(self, job: str, what: str = "job") -> None:
+        """Names the id, and what else was looked for under it."""
         super().__init__(
-            f"There is no job {job!r}.", hint="`headwater request list` shows the jobs there are."
+            f"There is no {what} {job!r}.",
+            hint="`headwater job list` shows the jobs there are, with their ids.",
+        )
+
+
+class AmbiguousJob(InvalidInput):
+    """Several jobs have ids that begin with what was written."""
+
+    kind = "ambiguous-job"
+
+    def __init__(self, beginning: str, jobs: Iterable[str]) -> None:
+        """Names the beginning and some of the jobs."""
+        super().__init__(
+            f"Several jobs have ids that begin with {beginning!r}.",
+            hint=f"Write more of the id: {', '.join(jobs)}.",
         )
 
 
@@ -44,7 +58,7 @@ class JobFailed(Error):
         self, job: str, message: str, *, hint: str = "", details: Sequence[dict[str, Any]] = ()
     ) -> None:
         """Names the job and what went wrong in it."""
-        shown = hint or f"`headwater request show {job}` has the details; nothing was changed."
+        shown = hint or f"`headwater job show {job}` has the details; nothing was changed."
         super().__init__(message, hint=shown, details=details)
         self.job = job
 
@@ -96,14 +110,24 @@ class DatumFailed(Error):
     kind = "datum-failed"
 
     def __init__(
-        self, label: str, *, kind: str, message: str, hint: str, details: Sequence[dict[str, Any]] = ()
+        self,
+        label: str,
+        *,
+        kind: str,
+        message: str,
+        hint: str,
+        details: Sequence[dict[str, Any]] = (),
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Names the datum and what its code reported."""
+        """Names the datum and what its code reported; `more` is told of it beside that."""
         named = message if label in message else f"{shortened(label)}: {message}"
         super().__init__(
             named,
             hint=hint,
-            details=[{"datum": label, "kind": kind, "message": message, "hint": hint}, *details],
+            details=[
+                {"datum": label, "kind": kind, "message": message, "hint": hint, **(more or {})},
+                *details,
+            ],
         )
         self.label = label
 
@@ -135,3 +159,238 @@ def shortened(label: str, most_bytes: int = 200) -> str:
     if len(encoded) <= most_bytes:
         return label
     return encoded[: most_bytes - 3].decode(errors="ignore") + "…"
+
+
+class EgressFailed(Error):
+    """What a job has made could not be copied out, and trying again will not help; the commit itself is finished."""
+
+    kind = "egress-failed"
+
+    def __init__(self, what: str, *, why: str, hint: str) -> None:
+        """Names the file, table or place, what went wrong with it, and what to do."""
+        super().__init__(f"{what} could not be copied out: {why}.", hint=hint)
+        self.what, self.why = what, why
+
+
+class EgressUnavailable(Unavailable):
+    """The place that results are copied out to does not take them right now; it is tried again."""
+
+    kind = "egress-unavailable"
+
+    def __init__(self, what: str, *, why: str, hint: str) -> None:
+        """Names the file, table or place, what went wrong with it, and what to do."""
+        super().__init__(f"{what} cannot be copied out just now: {why}.", hint=hint)
+        self.what, self.why = what, why
+
+
+class FunctionFailed(Error):
+    """A pipeline's function raised."""
+
+    kind = "function-failed"
+
+
+class CommandFailed(Error):
+    """A pipeline's command ended with a status that does not count as success."""
+
+    kind = "command-failed"
+
+
+class ProcessDied(Error):
+    """The process of a pipeline's code ended in the middle of a datum."""
+
+    kind = "process-died"
+
+
+class DatumTimeout(Error):
+    """A datum took longer than the pipeline allows."""
+
+    kind = "datum-timeout"
+
+
+class OutOfMemory(Error):
+    """A datum took more memory than it may."""
+
+    kind = "out-of-memory"
+
+
+class InvalidOutput(InvalidInput):
+    """A datum's code wrote something that cannot be a file of a repo."""
+
+    kind = "invalid-output"
+
+
+class InvalidFunction(InvalidSpec):
+    """A pipeline's function cannot be found, or cannot be called with the pipeline's inputs."""
+
+    kind = "invalid-function"
+
+
+class CommandNotFound(InvalidSpec):
+    """A pipeline's command is no program that can be started."""
+
+    kind = "command-not-found"
+
+
+class NoMountNamespace(InvalidSpec):
+    """A command needs `/pfs`, and this machine lets it have no file system of its own."""
+
+    kind = "no-mount-namespace"
+
+
+class NoContainerTool(Unavailable):
+    """A pipeline names an image, and nothing here can run one."""
+
+    kind = "no-container-tool"
+
+
+class JobTimedOut(Error):
+    """A job has taken longer than its spec allows."""
+
+    kind = "job-timed-out"
+
+    def __init__(self, job: str) -> None:
+        """Names the job."""
+        super().__init__(
+            f"Job {job} has taken longer than `job_timeout` allows, and was ended.",
+            hint="What its datums have produced so far is remembered; raise `job_timeout`, or split the work.",
+        )
+
+
+class InputFailed(Error):
+    """A job cannot run, because one that makes an input of it has failed, was cancelled or is blocked itself."""
+
+    kind = "input-failed"
+
+    def __init__(self, job: str, *, pipeline: str, how: str) -> None:
+        """Names the job upstream, its pipeline and how it ended."""
+        ended = {"cancelled": "was cancelled", "blocked": "is blocked"}.get(how, "failed")
+        super().__init__(
+            f"Job {job} of the pipeline {pipeline!r} {ended}, and this one reads its output.",
+            hint=f"`headwater job show {job}` says more. The next job of {pipeline!r} that succeeds starts this one anew;"
+            f" `headwater pipeline rerun {pipeline}` makes one.",
+        )
+
+
+class InputTooLong(InvalidInput):
+    """The paths of a datum do not fit into the index of a join or group."""
+
+    kind = "input-too-long"
+
+    def __init__(self, label: str, *, size: int, most: int) -> None:
+        """Names the datum and how much there would be to keep of it."""
+        super().__init__(
+            f"{shortened(label)} cannot be joined or grouped: its paths make {size:,} bytes, more than {most:,}.",
+            hint="Give the files shorter paths, or combine fewer inputs below the join or group.",
+        )
+
+
+class InvalidSchedule(InvalidSpec):
+    """A schedule says no moments."""
+
+    kind = "invalid-schedule"
+
+    def __init__(self, text: str, *, why: str) -> None:
+        """Names the text and what is wrong with it."""
+        super().__init__(
+            f"{text!r} cannot be a schedule: {why}.",
+            hint="Write `0 3 * * *` (daily at three, UTC), `@hourly`, `@daily`, `@every 10m`, or `never`.",
+        )
+
+
+class LongRunFailed(Error):
+    """The process of a spout or service cannot run, or handed over something that cannot be committed."""
+
+    kind = "long-run-failed"
+
+
+class InvalidTrigger(InvalidSpec):
+    """A branch cannot follow another one as asked."""
+
+    kind = "invalid-trigger"
+
+    def __init__(self, branch: str, *, why: str, hint: str) -> None:
+        """Names the branch, why it cannot, and what to do."""
+        super().__init__(f"{branch} cannot follow a branch so: {why}.", hint=hint)
+
+
+class SecretMissing(InvalidInput):
+    """A secret that a spec names is not where its jobs run."""
+
+    kind = "secret-missing"
+
+    def __init__(self, name: str, reference: str) -> None:
+        """Names the secret and where it was looked for; never its value."""
+        super().__init__(
+            f"The secret {name!r} is not here: {reference} is not set, or is empty.",
+            hint="Set it where the worker runs, and start the worker anew.",
+        )
+
+
+class DatumNotFound(NotFound):
+    """A job has no such datum."""
+
+    kind = "datum-not-found"
+
+    def __init__(self, key: str, *, job: str) -> None:
+        """Names the key and the job."""
+        super().__init__(
+            f"Job {job} has no datum {key!r}, or what it saw is there no more.",
+            hint=f"`headwater job datums {job} --all` lists those it has.",
+        )
+
+
+class AmbiguousDatum(InvalidInput):
+    """Several datums' keys begin as was given."""
+
+    kind = "ambiguous-datum"
+
+    def __init__(self, key: str, candidates: Sequence[str]) -> None:
+        """Names the beginning, and some that it may mean."""
+        super().__init__(
+            f"Several datums begin with {key!r}.", hint=f"Give more digits: {', '.join(candidates)}."
+        )
+
+
+class PipelineExists(AlreadyExists):
+    """There is a pipeline of this name."""
+
+    kind = "pipeline-exists"
+
+    def __init__(self, name: str) -> None:
+        """Names the pipeline."""
+        super().__init__(
+            f"There is a pipeline {name!r} already.",
+            hint="`headwater pipeline update` gives it a new version; or choose another name.",
+        )
+
+
+class PipelineInUse(Refused):
+    """A pipeline was to be deleted whose output others read."""
+
+    kind = "pipeline-in-use"
+
+    def __init__(self, name: str, readers: Iterable[str]) -> None:
+        """Names the pipeline and its readers."""
+        names = ", ".join(repr(one) for one in readers)
+        super().__init__(
+            f"The output of the pipeline {name!r} is read by {names}.",
+            hint=f"Delete or change those first; `headwater pipeline delete {name} --force` leaves them the repo.",
+        )
+
+
+class PipelinePaused(Refused):
+    """A paused pipeline was to run."""
+
+    kind = "pipeline-paused"
+
+    def __init__(self, name: str) -> None:
+        """Names the pipeline."""
+        super().__init__(
+            f"The pipeline {name!r} is paused.", hint=f"`headwater pipeline resume {name}` lets it go on."
+        )
+
+
+class InvalidRun(InvalidInput):
+    """A pipeline cannot be run as asked."""
+
+    kind = "invalid-run"

@@ -10,7 +10,16 @@ from sqlalchemy import Connection
 
 from headwater.ids import CommitId
 from headwater.pipelines.store import TAKEN
-from headwater.pipelines.tables import job_inputs, jobs, memos, pipeline_inputs, pipelines
+from headwater.pipelines.tables import (
+    branch_triggers,
+    egresses,
+    job_inputs,
+    jobs,
+    memos,
+    pipeline_inputs,
+    pipeline_versions,
+    pipelines,
+)
 
 
 def readers(conn: Connection, repo: str, branch: str | None) -> list[str]:
@@ -52,18 +61,67 @@ def read_by_jobs(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId
     return {CommitId(commit): name for commit, name in conn.execute(query)}
 
 
-def drop_memos(conn: Connection, repos: Sequence[str]) -> None:
-    """Forgets what pipelines that write these repos have remembered."""
+def copied_out(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, str]:
+    """Returns which of the commits lie where an egress copied them last, with the name of the pipeline."""
+    query = (
+        sa.select(egresses.c.commit_id, pipelines.c.name)
+        .join(pipelines, pipelines.c.id == egresses.c.pipeline_id)
+        .where(egresses.c.commit_id.in_(commits))
+    )
+    return {CommitId(commit): name for commit, name in conn.execute(query)}
+
+
+def owner_of(conn: Connection, repo: str, branch: str) -> str | None:
+    """Returns the pipeline whose output a branch is, by name."""
+    query = sa.select(pipelines.c.name).where(
+        pipelines.c.output_repo == repo, pipelines.c.output_branch == branch
+    )
+    return conn.execute(query.limit(1)).scalar()
+
+
+def followed(conn: Connection, repo: str, branch: str | None) -> list[tuple[str, str]]:
+    """Returns (branch, the one that it follows) for branches of a repo, or for those that have to do with one."""
+    query = sa.select(branch_triggers.c.branch, branch_triggers.c.source).where(
+        branch_triggers.c.repo == repo
+    )
+    if branch is not None:
+        query = query.where(branch_triggers.c.source == branch)
+    return [(row.branch, row.source) for row in conn.execute(query.order_by(branch_triggers.c.branch))]
+
+
+def drop_triggers(conn: Connection, repo: str, branch: str | None) -> None:
+    """Forgets which other branches a branch follows, or all of a repo."""
+    where = [branch_triggers.c.repo == repo]
+    if branch is not None:
+        where.append(branch_triggers.c.branch == branch)
+    conn.execute(sa.delete(branch_triggers).where(*where))
+
+
+def drop_memos(conn: Connection, commits: Sequence[CommitId], repos: Sequence[str]) -> None:
+    """Forgets what pipelines that made these commits, or that write these repos, have remembered."""
+    made = sa.select(jobs.c.pipeline_id).where(jobs.c.commit_id.in_(commits))
     writing = sa.select(pipelines.c.id).where(pipelines.c.output_repo.in_(repos))
-    conn.execute(sa.update(memos).where(memos.c.pipeline_id.in_(writing)).values(root=None))
+    which = sa.or_(memos.c.pipeline_id.in_(made), memos.c.pipeline_id.in_(writing))
+    conn.execute(sa.update(memos).where(which).values(root=None, older=None, entries=0))
 
 
 def memo_roots(conn: Connection) -> Iterator[tuple[str, bytes]]:
-    """Yields the roots of all memo trees with the names of their pipelines."""
+    """Yields the roots of all memo trees, younger and older ones, with the names of their pipelines."""
     query = (
-        sa.select(pipelines.c.name, memos.c.root)
+        sa.select(pipelines.c.name, memos.c.root, memos.c.older)
         .join(pipelines, pipelines.c.id == memos.c.pipeline_id)
-        .where(memos.c.root.is_not(None))
         .order_by(memos.c.pipeline_id, memos.c.salt)
     )
-    yield from ((row.name, row.root) for row in conn.execute(query))
+    for row in conn.execute(query):
+        yield from ((row.name, root) for root in (row.root, row.older) if root is not None)
+
+
+def code_roots(conn: Connection) -> Iterator[tuple[str, int, bytes]]:
+    """Yields the roots of the stored code of all versions, with the names of their pipelines and their numbers."""
+    query = (
+        sa.select(pipelines.c.name, pipeline_versions.c.version, pipeline_versions.c.code_root)
+        .join(pipelines, pipelines.c.id == pipeline_versions.c.pipeline_id)
+        .where(pipeline_versions.c.code_root.is_not(None))
+        .order_by(pipeline_versions.c.pipeline_id, pipeline_versions.c.version)
+    )
+    yield from ((row.name, row.version, row.code_root) for row in conn.execute(query))

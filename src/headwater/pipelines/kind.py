@@ -5,9 +5,10 @@ The engine knows keys, memo, ownership, commit sets and transactions. A kind
 engine calls it, never the reverse, and hands it values, not tables.
 """
 
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -15,50 +16,130 @@ from headwater.api.documents import Provenance
 from headwater.ids import CommitId, JobId, SetId
 from headwater.pipelines.spec import PipelineSpec
 from headwater.repos import Commit, View
-from headwater.storage import PortableFile
+from headwater.storage import MapTree, Pointer, PortableFile, Writer
 
 Cause = Literal["request", "commit", "schedule"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DatumInput:
-    """One file that a datum's code sees, as `<input>/<path>`; that of a `reference` input changes no memo key."""
+    """One file or folder that a datum's code sees; that of a `reference` input changes no memo key.
+
+    `hash` is that of a file's content or a folder's digest, `leaf` the place of
+    the input in the spec. `file` is given where the bytes are not to be looked
+    up in the view of that leaf.
+    """
 
     input: str
     repo: str
     branch: str
     path: str
     hash: bytes
-    file: PortableFile
+    file: PortableFile | None = None
     reference: bool = False
+    leaf: int = 0
+    is_folder: bool = False
+    size: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Members:
+    """All that a group holds, without holding it.
+
+    `name` are the fields that say which group of the pipeline it is, `digest`
+    says what the code sees of it (reference inputs left out); `each` yields it.
+    """
+
+    name: tuple[bytes, ...]
+    digest: bytes
+    count: int
+    size: int
+    each: Callable[[], Iterator[DatumInput]]
+
+
+@dataclass(frozen=True, slots=True)
 class Datum:
-    """The smallest unit of work: some files, a call, and what the result depends on.
+    """The smallest unit of work: what its code sees, a call, and what the result depends on.
 
     `part` tells datums over the same files apart (one target of several).
-    `identity` is what of `params` changes the result; `code` is the digest of
-    the code and packages that compute it.
+    `identity` is what, beside the inputs, changes the result; `code` is the
+    digest of the code and packages that compute it. `locator` is what the
+    planner that made it finds it by again, in this commit or a later one.
     """
 
     label: str
-    inputs: tuple[DatumInput, ...]
+    inputs: tuple[DatumInput | Members, ...]
     call: str
     params: bytes
     identity: bytes
     code: str
     part: str = ""
+    locator: bytes = b""
+
+
+class DatumChange(NamedTuple):
+    """A datum that is new or may differ from what it was, or, without one, the key of a datum that is no more."""
+
+    key: bytes
+    datum: Datum | None
+
+
+@dataclass(frozen=True)
+class PlanBase:
+    """What the last attempted job read, by the place of each input in the spec, and the index it left."""
+
+    views: Sequence[View]
+    index: MapTree
+
+
+class Planner(Protocol):
+    """Says which datums there are, and which of them may have changed.
+
+    Every planner promises:
+    - It depends on the commits that it was made for alone, and reads as little
+      of them as its answer needs; `changes` costs O(changes · log n).
+    - `every` and `changes` yield each datum key once, and do not hold all of
+      what they yield. Either is asked at most once.
+    """
+
+    def every(self) -> Iterator[Datum]:
+        """Yields all datums of the job."""
+        ...
+
+    def changes(self) -> Iterator[DatumChange]:
+        """Yields what differs from the base; whoever asks made sure that there is one.
+
+        What differs in a reference input's contents only is left out.
+        """
+        ...
+
+    def find(self, locator: bytes) -> Datum | None:
+        """Returns a datum again, as it is in the job's commits; none where it is no more."""
+        ...
+
+    def index(self) -> MapTree | None:
+        """Returns the index that the next job plans from, after `every` or `changes` was used up; none for none."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredCode:
+    """The code of a pipeline's version: the root of its file tree, its fingerprint, and what it ran on."""
+
+    root: Pointer | None
+    fingerprint: str
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class JobView:
     """A job as its kind sees it: the spec, the inputs at their commits, and what came before.
 
-    `previous` is the last finished output commit. `memory` is what the kind
-    has kept with this job, `attempted` with the job that ran before it;
-    `attempted_inputs` are the commits that one read, and `attempted_state`
-    says how it ended.
+    `inputs` and `views` are by the inputs' names, `leaves` by their places in
+    the spec. `commit` is the one that its result becomes. `previous` is the
+    last finished output commit. `memory` is what the kind has kept with this
+    job, `attempted` with the job that ran before it; `attempted_inputs` are
+    the commits that one read, and `attempted_state` says how it ended.
     """
 
     id: JobId
@@ -73,6 +154,9 @@ class JobView:
     attempted: dict[str, Any] = field(default_factory=dict)
     attempted_state: str | None = None
     attempted_inputs: Mapping[str, Commit] = field(default_factory=dict)
+    leaves: tuple[View, ...] = ()
+    code: StoredCode | None = None
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,20 +172,32 @@ class Kind(Protocol):
     """One kind of pipeline.
 
     Every kind promises:
-    - `datums` and `closing` depend on their arguments alone: a second
+    - `planner` and `closing` depend on their arguments alone: a second
       coordinator, after the first one died, gets the same keys.
     - What happens in `claimed` and `finished` goes through the given
       connection only, so that it is undone with the transaction.
     """
 
     name: str
+    tries_again: bool
+    """Whether what a datum's code reports as its failure may be otherwise the next time."""
+    looks_back: bool
+    """Whether it asks for the job that ran before; only then that is looked up."""
 
     def due(self, job: JobView) -> Due:
         """Decides whether the job has to run at all."""
         ...
 
-    def datums(self, job: JobView) -> Iterable[Datum]:
-        """Returns the datums of the job."""
+    def planner(self, job: JobView, base: PlanBase | None, writer: Writer) -> Planner:
+        """Returns what says which datums there are; it writes its index with the writer."""
+        ...
+
+    def recipe(self, job: JobView) -> bytes:
+        """Returns what all datum sets of the job are run by, for the call that runs them."""
+        ...
+
+    def digest(self, job: JobView) -> str | None:
+        """Returns what must be equal for the inputs' difference to say all that may have changed; none for never."""
         ...
 
     def claimed(self, conn: Connection, job: JobView) -> Mapping[str, Any]:
@@ -131,3 +227,50 @@ class Kind(Protocol):
     def finished(self, conn: Connection, job: JobView, commit: CommitId) -> str:
         """Records what the finished commit means, in the finishing transaction; returns a note on it."""
         ...
+
+
+class Listed:
+    """What kinds share whose datums are so few that each job lists them all."""
+
+    tries_again = False
+    looks_back = True
+
+    @abstractmethod
+    def datums(self, job: JobView) -> Iterable[Datum]:
+        """Returns the datums of the job."""
+
+    def planner(self, job: JobView, base: PlanBase | None, writer: Writer) -> Planner:  # noqa: ARG002 - needs neither
+        """Returns a planner over the list."""
+        return ListPlanner(self.datums(job))
+
+    def recipe(self, job: JobView) -> bytes:  # noqa: ARG002 - each datum's parameters say it
+        """Returns nothing: a datum's parameters say how it is run."""
+        return b""
+
+    def digest(self, job: JobView) -> str | None:  # noqa: ARG002 - for no job
+        """Returns none: what may have changed is found by listing."""
+        return None
+
+
+class ListPlanner:
+    """The planner over a list of datums; see `Planner`."""
+
+    def __init__(self, datums: Iterable[Datum]) -> None:
+        """Takes the list, which may be made while it is read."""
+        self._datums = datums
+
+    def every(self) -> Iterator[Datum]:
+        """Yields the list."""
+        return iter(self._datums)
+
+    def changes(self) -> Iterator[DatumChange]:
+        """Yields nothing, and is never asked: there is no digest."""
+        return iter(())
+
+    def find(self, locator: bytes) -> Datum | None:  # noqa: ARG002 - a list has no locators
+        """Finds nothing."""
+        return None
+
+    def index(self) -> MapTree | None:
+        """Keeps no index."""
+        return None

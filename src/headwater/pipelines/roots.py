@@ -17,34 +17,54 @@ from headwater.storage import NamedRoot, Pointer
 
 
 class PipelineRoots:
-    """The memos of all pipelines: a `RootSource` of the sweep.
+    """The memos and the stored code of all pipelines: a `RootSource` of the sweep.
 
     What running jobs have accepted lies in segments that are reserved for
     them, which no sweep touches before their leases run out.
     """
 
     def roots(self, conn: Connection) -> Iterator[Pointer]:
-        """Yields the root of every memo tree."""
+        """Yields the root of every memo tree, and of the code of every version."""
         return (root.place for root in self.named_roots(conn))
 
     def named_roots(self, conn: Connection) -> Iterator[NamedRoot]:
         """Yields the same, each with the name of its pipeline."""
         for name, root in history_store.memo_roots(conn):
             yield NamedRoot(Pointer.decode(root), f"pipeline {name}", "memo")
+        for name, version, root in history_store.code_roots(conn):
+            yield NamedRoot(Pointer.decode(root), f"pipeline {name}", f"code of version {version}")
 
 
 class PipelineBonds:
-    """Answers for pipelines when repos ask who uses them: a `RepoUser` and a `PinSource`."""
+    """Answers for pipelines when repos ask who uses them: a `RepoUser`, a `PinSource` and a `BranchOwner`."""
 
     def uses(self, conn: Connection, repo: str, branch: str | None = None) -> Sequence[str]:
         """Tells which pipelines read or write a repo, or one branch of it."""
         read = [f"pipeline {name!r} reads it" for name in history_store.readers(conn, repo, branch)]
-        return read + [f"pipeline {name!r} writes it" for name in history_store.writers(conn, repo, branch)]
+        read += [f"pipeline {name!r} writes it" for name in history_store.writers(conn, repo, branch)]
+        if branch is not None:
+            read += [f"branch {name!r} follows it" for name, _ in history_store.followed(conn, repo, branch)]
+        return read
+
+    def owner(self, conn: Connection, repo: str, branch: str) -> tuple[str, str] | None:
+        """Tells which pipeline a branch is the output of."""
+        name = history_store.owner_of(conn, repo, branch)
+        if name is None:
+            return None
+        hint = (
+            f"Commit to what it reads (`headwater pipeline show {name}`), or to another branch. "
+            f"`headwater pipeline delete {name} --keep-repo` leaves the repo to you."
+        )
+        return f"the pipeline {name!r}", hint
+
+    def gone(self, conn: Connection, repo: str, branch: str | None = None) -> None:
+        """Lets branches that are deleted follow no others any more."""
+        history_store.drop_triggers(conn, repo, branch)
 
     def forget(self, conn: Connection, commits: Sequence[Commit]) -> None:
         """Forgets the memos of pipelines whose output is given up."""
         repos = sorted({commit.repo for commit in commits})
-        history_store.drop_memos(conn, repos)
+        history_store.drop_memos(conn, [commit.id for commit in commits], repos)
 
     def pinned(
         self,
@@ -52,6 +72,12 @@ class PipelineBonds:
         repos: Descent,  # noqa: ARG002 - what the protocol hands in
         commits: Sequence[CommitId],
     ) -> Mapping[CommitId, str]:
-        """Tells which of the commits a job reads that has not ended."""
+        """Tells which of the commits a job reads that has not ended, or an egress compares the next one with."""
+        sent = history_store.copied_out(conn, commits)
         found = history_store.read_by_jobs(conn, commits)
-        return {commit: f"a job of pipeline {name!r} reads it" for commit, name in found.items()}
+        return {
+            **{
+                commit: f"the egress of pipeline {name!r} copied it out last" for commit, name in sent.items()
+            },
+            **{commit: f"a job of pipeline {name!r} reads it" for commit, name in found.items()},
+        }

@@ -1,191 +1,392 @@
-"""Pipelines and their jobs as the floors above use them: submit, look, wait, cancel.
+"""Pipelines as the floors above use them: create, update, look, pause, run, delete.
 
-Creating a pipeline, its new version and its first job are one transaction, so
-that a request is either accepted whole or not at all.
+Each verb is one transaction, which holds the pipeline, its stored code, its
+clocks and the jobs that it starts; so it is done whole or not at all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from blake3 import blake3
 from sqlalchemy import Connection
 
-from headwater.api.documents import DatumCounts, JobInfo, Listing
-from headwater.clock import Clock, rfc3339
+from headwater.api.documents import JobInfo, PipelineInfo
+from headwater.clock import Clock
 from headwater.db import Catalog
-from headwater.errors import InvalidInput
 from headwater.execution import Task
-from headwater.ids import CommitId
-from headwater.pipelines import store
-from headwater.pipelines.errors import InvalidSpec, JobFailed, JobNotFound
-from headwater.pipelines.spec import PipelineSpec
-from headwater.pipelines.trigger import Trigger
+from headwater.ids import random_id
+from headwater.pipelines import pipeline_store, store
+from headwater.pipelines.by_hand import nothing_to_read, wanted
+from headwater.pipelines.dag import LONG_RUNNING, Ticker, Trigger, Triggers, Wish, crons_of
+from headwater.pipelines.errors import (
+    InvalidRun,
+    InvalidSpec,
+    PipelineExists,
+    PipelineInUse,
+    PipelineNotFound,
+    PipelinePaused,
+)
+from headwater.pipelines.job_documents import job_document
+from headwater.pipelines.pipeline_documents import documents
+from headwater.pipelines.removal import end_unended
+from headwater.pipelines.spec import LoadedSpec, PipelineSpec
+from headwater.pipelines.store import NewVersion, PipelineRow
+from headwater.pipelines.validation import check
+from headwater.pipelines.versions import stored
 from headwater.repos import Repos
-
-_ENDED = ("succeeded", "failed", "cancelled", "skipped")
-_POLL_S = 0.1
-_PAGE = 100
+from headwater.storage import Storage
 
 
 class Pipelines:
     """The pipelines of a workspace."""
 
-    def __init__(self, catalog: Catalog, repos: Repos, trigger: Trigger, clock: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, repos: Repos, trigger: Trigger, clock: Clock, storage: Storage
+    ) -> None:
         """Keeps the parts."""
         self._catalog, self._repos, self._trigger, self._clock = catalog, repos, trigger, clock
+        self._storage = storage
+        self._ticker = Ticker(catalog, storage, repos, trigger, trigger.queue, clock)
+        self._triggers = Triggers(catalog, repos, trigger, trigger.queue, clock)
+
+    @property
+    def ticker(self) -> Ticker:
+        """What a worker needs for clocks, branches that follow others, and wide sets."""
+        return self._ticker
+
+    @property
+    def triggers(self) -> Triggers:
+        """Branches that follow others."""
+        return self._triggers
+
+    # --- make ---
+
+    def create(self, loaded: LoadedSpec, *, author: str = "", allow_empty: bool = False) -> PipelineInfo:
+        """Creates a pipeline, and starts its first job where all of its inputs have something to read.
+
+        Args:
+            loaded: The spec, and the code that goes with it.
+            author: Who creates it.
+            allow_empty: Whether globs may match nothing of what is there.
+
+        Raises:
+            InvalidSpec: It does not fit the workspace; all mistakes are named.
+            PipelineExists: There is one of this name.
+        """
+        spec = loaded.spec
+        with (
+            stored(self._storage, loaded, author=author, now_ms=self._clock.now_ms()) as (writer, version),
+            self._catalog.write() as conn,
+        ):
+            if store.find_pipeline(conn, spec.name) is not None:
+                raise PipelineExists(spec.name)
+            check(conn, self._repos, spec, own=None, allow_empty=allow_empty)
+            writer.publish(conn)
+            pipeline = store.add_pipeline(conn, spec, self._clock.now_ms())
+            pipeline = self._set_up(conn, pipeline, spec, version)
+            self._start(conn, pipeline, Wish("request"))
+            return self._info(conn, spec.name)
+
+    def update(
+        self, loaded: LoadedSpec, *, reprocess: bool = False, author: str = "", allow_empty: bool = False
+    ) -> PipelineInfo:
+        """Gives a pipeline a new version, which runs at once on what is there; nothing happens where nothing differs.
+
+        Args:
+            loaded: The spec, and the code that goes with it.
+            reprocess: Forget all results, so that every datum runs again, now or when it is needed.
+            author: Who updates it.
+            allow_empty: Whether globs may match nothing of what is there.
+
+        Raises:
+            InvalidSpec: It does not fit the workspace; all mistakes are named.
+            PipelineNotFound: There is none of this name.
+        """
+        spec = loaded.spec
+        with (
+            stored(self._storage, loaded, author=author, now_ms=self._clock.now_ms()) as (writer, version),
+            self._catalog.write() as conn,
+        ):
+            pipeline = self._row(conn, spec.name)
+            known = store.version_of(conn, pipeline.id, pipeline.version)
+            if known.digest == version.digest and not reprocess:
+                return self._info(conn, spec.name)
+            check(conn, self._repos, spec, own=pipeline, allow_empty=allow_empty)
+            writer.publish(conn)
+            salt = random_id() if reprocess else None
+            pipeline = self._set_up(conn, pipeline, spec, version, salt=salt)
+            if pipeline.state == "running":
+                self._start(conn, pipeline, Wish("request"))
+            return self._info(conn, spec.name)
 
     def submit(self, spec: PipelineSpec, *, priority: int = 0) -> JobInfo:
-        """Creates or updates the pipeline and starts a job at its inputs' present heads.
+        """Creates or updates a pipeline of a floor above, and starts a job at its inputs' present heads.
 
         Raises:
             InvalidSpec: An input has no commit to read yet.
         """
         with self._catalog.write() as conn:
             self._repos.ensure(conn, spec.output.repo, kind="output")
-            digest = blake3(spec.canonical()).hexdigest()
-            pipeline = store.save_pipeline(conn, spec, digest, self._clock.now_ms())
-            set_id = self._repos.new_set(conn)
-            job = self._trigger.start(
-                conn, self._repos, pipeline, set_id=set_id, cause="request", priority=priority
-            )
+            version = NewVersion(blake3(spec.canonical()).hexdigest(), self._clock.now_ms())
+            pipeline = store.find_pipeline(conn, spec.name)
+            if pipeline is None:
+                pipeline = store.add_pipeline(conn, spec, version.created_ms)
+            if (
+                pipeline.version == 0
+                or store.version_of(conn, pipeline.id, pipeline.version).digest != version.digest
+            ):
+                pipeline = store.add_version(conn, pipeline, spec, version)
+            job = self._start(conn, pipeline, Wish("request", priority))
             if job is None:
                 names = ", ".join(f"{item.repo}@{item.branch}" for item in spec.inputs())
                 raise InvalidSpec(
                     f"There is nothing to read yet at {names}.",
                     hint="Commit some data first: `headwater put …`.",
                 )
-            row = store.job_by_id(conn, job)
-            assert row is not None, "the job was added in this transaction"
-            return _document(row, pipeline.name)
+            return job
+
+    # --- look ---
+
+    def get(self, name: str) -> PipelineInfo:
+        """Returns a pipeline.
+
+        Raises:
+            PipelineNotFound: There is none of this name.
+        """
+        with self._catalog.read() as conn:
+            self._row(conn, name)
+            return self._info(conn, name)
+
+    def list(self) -> Iterator[PipelineInfo]:
+        """Yields all pipelines by name."""
+        with self._catalog.read() as conn:
+            found = documents(conn, pipeline_store.shown(conn))
+        return iter(found)
+
+    def kinds(self) -> Sequence[str]:
+        """Returns the kinds of pipelines that there are."""
+        with self._catalog.read() as conn:
+            return pipeline_store.kinds(conn)
+
+    # --- hold and let go ---
+
+    def pause(self, name: str) -> PipelineInfo:
+        """Lets a pipeline, and what lies below it, start no more jobs; one that runs goes on to its end.
+
+        Raises:
+            PipelineNotFound: There is none of this name.
+        """
+        with self._catalog.write() as conn:
+            store.set_state(conn, self._row(conn, name).id, "paused")
+            return self._info(conn, name)
+
+    def resume(self, name: str) -> PipelineInfo:
+        """Lets a paused pipeline go on; where its inputs have moved meanwhile, with one job at what they are at.
+
+        Raises:
+            PipelineNotFound: There is none of this name.
+        """
+        with self._catalog.write() as conn:
+            pipeline = self._row(conn, name)
+            if pipeline.state == "paused":
+                store.set_state(conn, pipeline.id, "running")
+                pipeline = self._row(conn, name)
+                self._ticker.arm(conn, pipeline, store.spec_of(conn, pipeline.id, pipeline.version))
+                if self._has_moved(conn, pipeline):
+                    self._start(conn, pipeline, Wish("commit"))
+                self._trigger.wake(conn, pipeline.id)
+            return self._info(conn, name)
+
+    # --- run by hand ---
+
+    def rerun(self, name: str, *, reprocess: bool = False) -> JobInfo:
+        """Starts a job at what the inputs are at now; it computes what failed before, or, with `reprocess`, everything.
+
+        Raises:
+            InvalidRun: An input has no commit yet, or the pipeline has no jobs.
+            PipelineNotFound: There is none of this name.
+            PipelinePaused: It is paused.
+        """
+        with self._catalog.write() as conn:
+            pipeline = self._runnable(conn, name)
+            return self._started(conn, pipeline, Wish("request", forced=reprocess))
+
+    def run(self, name: str, *, at: Mapping[str, str] | None = None, branch: str | None = None) -> JobInfo:
+        """Starts a job on other commits than the newest, whose result gets a branch of its own.
+
+        What has been computed before, on whatever branch, is not computed again.
+
+        Args:
+            name: The pipeline.
+            at: What inputs read, by their names: refs, of whatever repo.
+            branch: The branch of the output repo that gets the result; a new one where absent.
+
+        Raises:
+            AmbiguousRef, CommitPurged, CommitUnfinished, InvalidRef, RefNotFound, RepoNotFound: A ref means no commit.
+            BranchOwned: The branch is a pipeline's own.
+            InvalidName: A branch cannot be called so.
+            InvalidRun: There is no such input, or nothing to run on.
+            PipelineNotFound: There is none of this name.
+            PipelinePaused: It is paused.
+        """
+        chosen = {leaf: self._repos.resolve(ref).id for leaf, ref in self._wanted(name, at or {}).items()}
+        with self._catalog.write() as conn:
+            pipeline = self._runnable(conn, name)
+            for commit in chosen.values():
+                self._repos.view(self._repos.commit_by_id(commit, conn=conn))
+            repo, own = pipeline.output_repo, branch or f"run-{random_id()[:8]}"
+            self._repos.make_branch(conn, repo, own)
+            wish = Wish("request", at=chosen, writes=(repo, own))
+            return self._started(conn, pipeline, wish)
+
+    def tick(self, name: str) -> JobInfo:
+        """Lets the clocks of a pipeline's cron inputs tick now; returns the job that this starts.
+
+        Raises:
+            InvalidRun: The pipeline has no clock, or another input has no commit yet.
+            PipelineNotFound: There is none of this name.
+            PipelinePaused: It is paused.
+        """
+        with self._catalog.read() as conn:
+            pipeline = self._runnable(conn, name)
+            spec = store.spec_of(conn, pipeline.id, pipeline.version)
+        if not crons_of(spec):
+            raise InvalidRun(
+                f"The pipeline {name!r} has no cron input, so nothing of it ticks.",
+                hint=f"`headwater pipeline rerun {name}` runs it now.",
+            )
+        set_id = self._ticker.tick(spec)
+        with self._catalog.read() as conn:
+            for row, of in store.jobs_of_set(conn, set_id):
+                if of == name:
+                    return job_document(row, of)
+        raise nothing_to_read(pipeline, spec)
+
+    # --- remove ---
+
+    def delete(self, name: str, *, keep_repo: bool = False, force: bool = False) -> PipelineInfo:
+        """Removes a pipeline and its jobs, and the repo of its results unless somebody else needs that.
+
+        Jobs that have not ended are cancelled. Commits that stay keep saying what they were made of.
+
+        Args:
+            name: The pipeline.
+            keep_repo: Leave the repo of its results as it is.
+            force: Although other pipelines read it, which then keep the repo, or commits elsewhere were made of its.
+
+        Raises:
+            InUse: Commits of other repos were made of its results.
+            PipelineInUse: Another pipeline reads its results.
+            PipelineNotFound: There is none of this name.
+        """
+        with self._catalog.write() as conn:
+            pipeline = self._row(conn, name)
+            told = self._info(conn, name)
+            readers = pipeline_store.readers(conn, pipeline)
+            if readers and not force:
+                raise PipelineInUse(name, readers)
+            end_unended(conn, self._repos, self._trigger, pipeline, now_ms=self._clock.now_ms())
+            spec = store.spec_of(conn, pipeline.id, pipeline.version)
+            pipeline_store.remove(conn, pipeline.id)
+            if not (keep_repo or readers or "/" in pipeline.output_repo):
+                why = f"the pipeline {name!r} was deleted"
+                for repo in (pipeline.output_repo, *(cron.repo for _, cron in crons_of(spec))):
+                    if self._repos.kind_in(conn, repo) == "output":
+                        self._repos.remove(
+                            conn, repo, force=force or repo != pipeline.output_repo, reason=why
+                        )
+            return told
 
     def abandon(self, conn: Connection, task: Task, error: str) -> None:
         """Ends the job in hand of a pipeline whose coordinators died too often, in the caller's transaction."""
-        pipeline_id = int(task.payload)
-        told = {"kind": "job-abandoned", "message": f"The job was given up: {error}", "details": []}
-        told["hint"] = (
-            "The worker's log says how its processes ended; send the request again when that is mended."
+        pipeline = store.pipeline_by_id(conn, int(task.payload))
+        if pipeline is None:
+            return
+        hint = "The worker's log says how its processes ended; send the request again when that is mended."
+        told = {
+            "kind": "job-abandoned",
+            "message": f"The job was given up: {error}",
+            "hint": hint,
+            "details": [],
+        }
+        end_unended(
+            conn,
+            self._repos,
+            self._trigger,
+            pipeline,
+            now_ms=self._clock.now_ms(),
+            states=store.TAKEN,
+            error=msgspec.json.encode(told),
         )
-        for row in store.jobs_in(conn, pipeline_id, store.TAKEN):
-            now = self._clock.now_ms()
-            store.change_job(conn, row.id, state="failed", error=msgspec.json.encode(told), finished_ms=now)
-            store.drop_parts(conn, row.id)
-            self._repos.complete(conn, CommitId(row.commit_id or ""), state="failed")
-        if store.jobs_in(conn, pipeline_id, ("queued",)):
-            self._trigger.wake(conn, pipeline_id)
+        self._trigger.wake(conn, pipeline.id)
 
+    # --- within ---
 
-class Jobs:
-    """The jobs of a workspace, of all pipelines or of one kind."""
+    def _set_up(
+        self,
+        conn: Connection,
+        pipeline: PipelineRow,
+        spec: PipelineSpec,
+        version: NewVersion,
+        *,
+        salt: str | None = None,
+    ) -> PipelineRow:
+        """Writes a version with what belongs to it: the repos it writes, its clocks, the branches it lets follow."""
+        self._repos.ensure(conn, spec.output.repo, kind="output")
+        self._repos.ensure_branch(conn, spec.output.repo, spec.output.branch)
+        for _, cron in crons_of(spec):
+            self._repos.ensure(conn, cron.repo, kind="output")
+        row = store.add_version(conn, pipeline, spec, version, salt=salt)
+        wanted = [item for item in spec.inputs() if item.trigger is not None]
+        self._triggers.replace(conn, row.id, wanted)
+        if row.state == "running":
+            self._ticker.arm(conn, row, spec)
+        return row
 
-    def __init__(self, catalog: Catalog, repos: Repos, clock: Clock, *, kind: str | None = None) -> None:
-        """Keeps the parts; with `kind`, lists only jobs of such pipelines."""
-        self._catalog, self._repos, self._clock, self._kind = catalog, repos, clock, kind
+    def _start(self, conn: Connection, pipeline: PipelineRow, wish: Wish) -> JobInfo | None:
+        """Starts a job of a pipeline that has jobs, and the process of one that runs for ever."""
+        if pipeline.kind in LONG_RUNNING:
+            self._trigger.wake_long(conn, pipeline)
+            return None
+        set_id = self._repos.new_set(conn)
+        job = self._trigger.start(conn, self._repos, pipeline, wish, set_id=set_id)
+        row = None if job is None else store.job_by_id(conn, job)
+        return None if row is None else job_document(row, pipeline.name)
 
-    def get(self, job: str) -> JobInfo:
-        """Returns a job.
+    def _started(self, conn: Connection, pipeline: PipelineRow, wish: Wish) -> JobInfo:
+        job = self._start(conn, pipeline, wish)
+        if job is None:
+            spec = store.spec_of(conn, pipeline.id, pipeline.version)
+            raise nothing_to_read(pipeline, spec)
+        return job
 
-        Raises:
-            JobNotFound: There is none with this id.
-        """
+    def _has_moved(self, conn: Connection, pipeline: PipelineRow) -> bool:
+        """Tells whether a job now would be another one than the newest that there is."""
+        newest = pipeline_store.newest_job(conn, pipeline)
+        if newest is None or newest[1] != pipeline.version:
+            return True
+        read = {item.leaf: item.commit_id for item in store.inputs_of(conn, newest[0])}
+        return self._trigger.would_read(conn, self._repos, pipeline) != read
+
+    def _wanted(self, name: str, at: Mapping[str, str]) -> dict[int, str]:
         with self._catalog.read() as conn:
-            return _document(*self._row(conn, job))
+            pipeline = self._row(conn, name)
+            spec = store.spec_of(conn, pipeline.id, pipeline.version)
+        return wanted(self._repos, spec, at)
 
-    def list(self, *, cursor: str | None = None, limit: int = _PAGE) -> Listing[JobInfo]:
-        """Returns a page of jobs, newest first.
+    def _runnable(self, conn: Connection, name: str) -> PipelineRow:
+        pipeline = self._row(conn, name)
+        if pipeline.state != "running":
+            raise PipelinePaused(name)
+        return pipeline
 
-        Raises:
-            InvalidInput: The cursor is not one that a page gave.
-        """
-        if cursor is not None and not cursor.isdigit():
-            raise InvalidInput(f"{cursor!r} is not a cursor.", hint="Use the `next` of the page before.")
-        before = int(cursor) if cursor else None
-        with self._catalog.read() as conn:
-            rows = list(store.list_jobs(conn, kind=self._kind, before=before, limit=limit + 1))
-        following = str(rows[limit - 1][0].number) if len(rows) > limit else None
-        return Listing([_document(row, name) for row, name in rows[:limit]], following)
-
-    def cancel(self, job: str) -> JobInfo:
-        """Ends a job that has not ended; what it has produced so far is dropped.
-
-        Raises:
-            JobNotFound: There is none with this id.
-        """
-        with self._catalog.write() as conn:
-            row, _ = self._row(conn, job)
-            if row.state not in _ENDED:
-                now = self._clock.now_ms()
-                store.change_job(conn, job, state="cancelled", finished_ms=now)
-                store.drop_parts(conn, job)
-                self._repos.complete(conn, CommitId(row.commit_id or ""), state="failed")
-            return _document(*self._row(conn, job))
-
-    def watch(self, job: str, *, meanwhile: Callable[[], object] | None = None) -> Iterator[JobInfo]:
-        """Yields the job each time it has changed, until it has ended; follows a job that covers it.
-
-        `meanwhile` is called before each pause, to see to it that somebody works.
-        """
-        last = None
-        while True:
-            with self._catalog.read() as conn:
-                row, name = self._row(conn, job)
-            if row.covered_by is not None:
-                job = row.covered_by
-                continue
-            shown = _document(row, name)
-            if shown != last:
-                yield shown
-                last = shown
-            if row.state in _ENDED:
-                return
-            if meanwhile is not None:
-                meanwhile()
-            self._clock.sleep(_POLL_S)
-
-    def wait(self, job: str) -> JobInfo:
-        """Waits until the job, or the one that covers it, has ended.
-
-        Raises:
-            JobFailed: It ended without a result.
-            JobNotFound: There is none with this id.
-        """
-        *_, shown = self.watch(job)
-        if shown.state in ("failed", "cancelled"):
-            raise self._failure(shown)
-        return shown
-
-    def of_set(self, set_id: str) -> Sequence[JobInfo]:
-        """Returns the jobs that one commit set caused."""
-        with self._catalog.read() as conn:
-            return [_document(row, name) for row, name in store.jobs_of_set(conn, set_id)]
-
-    def _failure(self, shown: JobInfo) -> JobFailed:
-        with self._catalog.read() as conn:
-            row, _ = self._row(conn, shown.id)
-        if row.error is None:
-            return JobFailed(shown.id, f"Job {shown.id} was cancelled.")
-        told = msgspec.json.decode(row.error, type=dict)
-        return JobFailed(shown.id, told["message"], hint=told["hint"], details=told["details"])
-
-    def _row(self, conn: Connection, job: str) -> tuple[store.JobRow, str]:
-        row = store.job_by_id(conn, job)
+    @staticmethod
+    def _row(conn: Connection, name: str) -> PipelineRow:
+        row = store.find_pipeline(conn, name)
         if row is None:
-            raise JobNotFound(job)
-        pipeline = store.pipeline_by_id(conn, row.pipeline_id)
-        assert pipeline is not None, "a job's pipeline is a foreign key"
-        return row, pipeline.name
+            raise PipelineNotFound(name, store.pipeline_names(conn))
+        return row
 
-
-def _document(row: store.JobRow, pipeline: str) -> JobInfo:
-    error = None if row.error is None else msgspec.json.decode(row.error, type=dict)["message"]
-    return JobInfo(
-        id=row.id,
-        pipeline=pipeline,
-        commit=row.commit_id,
-        state=row.state,  # type: ignore[arg-type]  # the column holds what JobState allows
-        datums=DatumCounts(run=row.run, kept=row.kept, dropped=row.dropped, failed=row.failed),
-        created=rfc3339(row.created_ms),
-        started=None if row.started_ms is None else rfc3339(row.started_ms),
-        finished=None if row.finished_ms is None else rfc3339(row.finished_ms),
-        error=error,
-        note=row.note,
-    )
+    @staticmethod
+    def _info(conn: Connection, name: str) -> PipelineInfo:
+        return documents(conn, pipeline_store.shown(conn, name))[0]

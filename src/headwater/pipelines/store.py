@@ -1,22 +1,21 @@
-"""All SQL of pipelines: specs and their versions, jobs and their parts, memo roots.
+"""All SQL of pipelines: specs and their versions, jobs and what they read.
 
 Every function takes the connection of the transaction that it is part of.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from headwater.ids import CommitId, JobId, SetId, random_id
-from headwater.pipelines.spec import FilesInput, PipelineSpec, read_spec
+from headwater.db import Counters
+from headwater.ids import random_id
+from headwater.pipelines.spec import PipelineSpec, read_spec
 from headwater.pipelines.tables import (
     job_inputs,
-    job_parts,
     jobs,
-    memos,
     pipeline_inputs,
     pipeline_versions,
     pipelines,
@@ -36,6 +35,34 @@ class PipelineRow(msgspec.Struct, frozen=True):
     output_branch: str
     salt: str
     state: str
+
+
+class NewVersion(msgspec.Struct, frozen=True):
+    """What is kept of a pipeline's version beside its spec.
+
+    `digest` tells whether an update changes anything; `code_root` is where its
+    stored code begins, `code` its fingerprint, `environment` the interpreter
+    and packages that it was made with, as JSON.
+    """
+
+    digest: str
+    created_ms: int
+    code_root: bytes | None = None
+    code: str | None = None
+    environment: bytes | None = None
+    author: str = ""
+
+
+class VersionRow(msgspec.Struct, frozen=True):
+    """A version of a pipeline as the catalog holds it; see `NewVersion`."""
+
+    version: int
+    digest: str
+    created_ms: int
+    code_root: bytes | None
+    code: str | None
+    environment: bytes | None
+    author: str
 
 
 class JobRow(msgspec.Struct, frozen=True):
@@ -60,24 +87,23 @@ class JobRow(msgspec.Struct, frozen=True):
     note: str | None
     error: bytes | None
     memory: bytes
+    total: int | None = None
+    recovered: int = 0
+    stats: bytes | None = None
+    forced: bool = False
+    repo: str = ""
+    branch: str = ""
+    waits: int = 0
 
 
 class JobInput(msgspec.Struct, frozen=True):
-    """The commit that a job reads for one of its inputs."""
+    """The commit that a job reads for one of its inputs; `leaf` is the place of that in the spec."""
 
+    leaf: int
     name: str
     repo: str
     branch: str
     commit_id: str
-
-
-class Part(msgspec.Struct, frozen=True):
-    """What one datum of a running job produced, as accepted by its coordinator."""
-
-    datum_key: bytes
-    memo_key: bytes
-    output: bytes
-    stats: bytes
 
 
 def find_pipeline(conn: Connection, name: str) -> PipelineRow | None:
@@ -101,58 +127,78 @@ def pipeline_names(conn: Connection) -> list[str]:
     return list(conn.execute(sa.select(pipelines.c.name).order_by(pipelines.c.name)).scalars())
 
 
-def save_pipeline(conn: Connection, spec: PipelineSpec, digest: str, now_ms: int) -> PipelineRow:
-    """Creates the pipeline, or gives it a new version where the spec differs from the current one."""
-    found = find_pipeline(conn, spec.name)
-    if found is None:
-        conn.execute(
-            sa.insert(pipelines).values(
-                name=spec.name,
-                kind=spec.kind,
-                version=0,
-                output_repo=spec.output.repo,
-                output_branch=spec.output.branch,
-                salt=random_id(),
-                state="running",
-                created_ms=now_ms,
-            )
-        )
-        found = find_pipeline(conn, spec.name)
-        assert found is not None, "the row was inserted above"
-    elif _digest(conn, found) == digest:
-        return found
-    version = found.version + 1
+def add_pipeline(conn: Connection, spec: PipelineSpec, now_ms: int) -> PipelineRow:
+    """Adds a pipeline that has no version yet."""
+    row = {
+        "name": spec.name,
+        "kind": spec.kind,
+        "version": 0,
+        "output_repo": spec.output.repo,
+        "output_branch": spec.output.branch,
+        "salt": random_id(),
+        "state": "running",
+    }
+    id = _fresh_id(conn)
+    conn.execute(sa.insert(pipelines).values(id=id, **row, created_ms=now_ms))
+    return PipelineRow(id, **row)  # type: ignore[arg-type]  # the names say which is which
+
+
+def _fresh_id(conn: Connection) -> int:
+    """Returns an id that no pipeline ever had: tasks and processes of one that was removed may still name its own."""
+    most = conn.execute(sa.select(sa.func.max(pipelines.c.id))).scalar() or 0
+    id = Counters.next(conn, "pipelines")
+    if id <= most:  # there were some before anybody counted
+        Counters.next(conn, "pipelines", most - id + 1)
+        return most + 1
+    return id
+
+
+def add_version(
+    conn: Connection,
+    pipeline: PipelineRow,
+    spec: PipelineSpec,
+    version: NewVersion,
+    *,
+    salt: str | None = None,
+) -> PipelineRow:
+    """Gives a pipeline a new version, which is the one that runs from now on; `salt` makes it forget results."""
+    changed = {
+        "version": pipeline.version + 1,
+        "kind": spec.kind,
+        "output_repo": spec.output.repo,
+        "output_branch": spec.output.branch,
+        "salt": salt or pipeline.salt,
+    }
     conn.execute(
         sa.insert(pipeline_versions).values(
-            pipeline_id=found.id, version=version, spec=spec.canonical(), digest=digest, created_ms=now_ms
+            pipeline_id=pipeline.id,
+            version=changed["version"],
+            spec=spec.canonical(),
+            **msgspec.structs.asdict(version),
         )
     )
-    conn.execute(
-        sa.update(pipelines)
-        .where(pipelines.c.id == found.id)
-        .values(
-            version=version,
-            kind=spec.kind,
-            output_repo=spec.output.repo,
-            output_branch=spec.output.branch,
-        )
-    )
-    _replace_inputs(conn, found.id, spec)
-    return msgspec.structs.replace(
-        found,
-        version=version,
-        kind=spec.kind,
-        output_repo=spec.output.repo,
-        output_branch=spec.output.branch,
-    )
+    conn.execute(sa.update(pipelines).where(pipelines.c.id == pipeline.id).values(**changed))
+    _replace_inputs(conn, pipeline.id, spec)
+    return msgspec.structs.replace(pipeline, **changed)
 
 
-def _digest(conn: Connection, row: PipelineRow) -> str | None:
-    return conn.execute(
-        sa.select(pipeline_versions.c.digest).where(
-            pipeline_versions.c.pipeline_id == row.id, pipeline_versions.c.version == row.version
-        )
-    ).scalar()
+def set_state(conn: Connection, pipeline_id: int, state: str) -> None:
+    """Lets a pipeline run, or pauses it."""
+    conn.execute(sa.update(pipelines).where(pipelines.c.id == pipeline_id).values(state=state))
+
+
+def set_salt(conn: Connection, pipeline_id: int, salt: str) -> None:
+    """Gives a pipeline another salt, under which it knows no result."""
+    conn.execute(sa.update(pipelines).where(pipelines.c.id == pipeline_id).values(salt=salt))
+
+
+def version_of(conn: Connection, pipeline_id: int, version: int) -> VersionRow:
+    """Returns one version of a pipeline, without its spec."""
+    columns = [pipeline_versions.c[name] for name in VersionRow.__struct_fields__]
+    query = sa.select(*columns).where(
+        pipeline_versions.c.pipeline_id == pipeline_id, pipeline_versions.c.version == version
+    )
+    return VersionRow(*conn.execute(query).one())
 
 
 def _replace_inputs(conn: Connection, pipeline_id: int, spec: PipelineSpec) -> None:
@@ -160,15 +206,17 @@ def _replace_inputs(conn: Connection, pipeline_id: int, spec: PipelineSpec) -> N
     rows = [
         {
             "pipeline_id": pipeline_id,
+            "leaf": leaf,
             "name": item.name,
             "repo": item.repo,
             "branch": item.branch,
             "pinned": item.commit,
             "follow": spec.follow and item.commit is None,
         }
-        for item in spec.inputs()
+        for leaf, item in enumerate(spec.inputs())
     ]
-    conn.execute(sa.insert(pipeline_inputs), rows)
+    if rows:
+        conn.execute(sa.insert(pipeline_inputs), rows)
 
 
 def spec_of(conn: Connection, pipeline_id: int, version: int) -> PipelineSpec:
@@ -181,77 +229,6 @@ def spec_of(conn: Connection, pipeline_id: int, version: int) -> PipelineSpec:
     return read_spec(data)
 
 
-def followers(conn: Connection, repo: str, branch: str) -> list[int]:
-    """Returns the running pipelines that start a job when this branch gets a commit, in id order."""
-    query = (
-        sa.select(pipeline_inputs.c.pipeline_id)
-        .join(pipelines, pipelines.c.id == pipeline_inputs.c.pipeline_id)
-        .where(
-            pipeline_inputs.c.repo == repo,
-            pipeline_inputs.c.branch == branch,
-            pipeline_inputs.c.follow.is_(True),
-            pipelines.c.state == "running",
-        )
-        .distinct()
-        .order_by(pipeline_inputs.c.pipeline_id)
-    )
-    return list(conn.execute(query).scalars())
-
-
-def read_with(conn: Connection, places: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Returns the branches, each with its repo, that pipelines read which follow one of these."""
-    followed = (
-        sa.select(pipeline_inputs.c.pipeline_id)
-        .join(pipelines, pipelines.c.id == pipeline_inputs.c.pipeline_id)
-        .where(
-            sa.tuple_(pipeline_inputs.c.repo, pipeline_inputs.c.branch).in_(list(places)),
-            pipeline_inputs.c.follow.is_(True),
-            pipelines.c.state == "running",
-        )
-    )
-    query = (
-        sa.select(pipeline_inputs.c.repo, pipeline_inputs.c.branch)
-        .where(pipeline_inputs.c.pipeline_id.in_(followed), pipeline_inputs.c.pinned.is_(None))
-        .distinct()
-    )
-    return [(row.repo, row.branch) for row in conn.execute(query)]
-
-
-def add_job(
-    conn: Connection,
-    pipeline: PipelineRow,
-    *,
-    number: int,
-    set_id: SetId,
-    commit_id: CommitId,
-    cause: str,
-    inputs: Mapping[FilesInput, CommitId],
-    now_ms: int,
-) -> JobId:
-    """Adds a queued job and the commits that it reads."""
-    job = JobId(random_id())
-    conn.execute(
-        sa.insert(jobs).values(
-            id=job,
-            number=number,
-            pipeline_id=pipeline.id,
-            version=pipeline.version,
-            set_id=set_id,
-            commit_id=commit_id,
-            state="queued",
-            cause=cause,
-            created_ms=now_ms,
-            memory=b"{}",
-        )
-    )
-    rows = [
-        {"job_id": job, "name": item.name, "repo": item.repo, "branch": item.branch, "commit_id": commit}
-        for item, commit in inputs.items()
-    ]
-    conn.execute(sa.insert(job_inputs), rows)
-    return job
-
-
 _JOB_COLUMNS = [jobs.c[name] for name in JobRow.__struct_fields__]
 
 
@@ -262,9 +239,10 @@ def job_by_id(conn: Connection, job: str) -> JobRow | None:
 
 
 def inputs_of(conn: Connection, job: str) -> list[JobInput]:
-    """Returns the commits that a job reads."""
+    """Returns the commits that a job reads, in the order of the spec."""
     columns = [job_inputs.c[name] for name in JobInput.__struct_fields__]
-    return [JobInput(*row) for row in conn.execute(sa.select(*columns).where(job_inputs.c.job_id == job))]
+    query = sa.select(*columns).where(job_inputs.c.job_id == job).order_by(job_inputs.c.leaf)
+    return [JobInput(*row) for row in conn.execute(query)]
 
 
 def jobs_in(conn: Connection, pipeline_id: int, states: Sequence[str]) -> list[JobRow]:
@@ -310,36 +288,6 @@ def change_job(conn: Connection, job: str, **values: Any) -> None:
 def job_state(conn: Connection, job: str) -> str | None:
     """Returns the state of a job."""
     return conn.execute(sa.select(jobs.c.state).where(jobs.c.id == job)).scalar()
-
-
-def add_parts(conn: Connection, job: str, parts: Sequence[Part]) -> None:
-    """Keeps what datums of a running job produced."""
-    conn.execute(sa.insert(job_parts), [{"job_id": job, **msgspec.structs.asdict(part)} for part in parts])
-
-
-def parts_of(conn: Connection, job: str) -> list[Part]:
-    """Returns what has been accepted of a job."""
-    columns = [job_parts.c[name] for name in Part.__struct_fields__]
-    return [Part(*row) for row in conn.execute(sa.select(*columns).where(job_parts.c.job_id == job))]
-
-
-def drop_parts(conn: Connection, job: str) -> None:
-    """Forgets the parts of a job that has ended."""
-    conn.execute(sa.delete(job_parts).where(job_parts.c.job_id == job))
-
-
-def memo_root(conn: Connection, pipeline: PipelineRow) -> bytes | None:
-    """Returns the root of the pipeline's memo tree under its current salt."""
-    return conn.execute(
-        sa.select(memos.c.root).where(memos.c.pipeline_id == pipeline.id, memos.c.salt == pipeline.salt)
-    ).scalar()
-
-
-def set_memo_root(conn: Connection, pipeline: PipelineRow, root: bytes | None) -> None:
-    """Replaces the root of the pipeline's memo tree."""
-    where = (memos.c.pipeline_id == pipeline.id, memos.c.salt == pipeline.salt)
-    if conn.execute(sa.update(memos).where(*where).values(root=root)).rowcount == 0:
-        conn.execute(sa.insert(memos).values(pipeline_id=pipeline.id, salt=pipeline.salt, root=root))
 
 
 def jobs_of_set(conn: Connection, set_id: str) -> list[tuple[JobRow, str]]:

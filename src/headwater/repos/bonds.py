@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from headwater.api.documents import RepoKind
 from headwater.ids import CommitId
+from headwater.repos.errors import BranchOwned
 from headwater.repos.values import Commit
 
 
@@ -45,6 +46,18 @@ class RepoUser(Protocol):
         ...
 
 
+class BranchOwner(Protocol):
+    """Knows which branches somebody writes by himself, so that nobody else may."""
+
+    def owner(self, conn: Connection, repo: str, branch: str) -> tuple[str, str] | None:
+        """Tells who writes a branch, as a name such as `pipeline 'x'`, and what to do instead of writing it."""
+        ...
+
+    def gone(self, conn: Connection, repo: str, branch: str | None = None) -> None:
+        """Hears that a repo, or one branch of it, is deleted in this transaction."""
+        ...
+
+
 def _nobody() -> Sequence[PinSource]:
     return ()
 
@@ -56,6 +69,23 @@ class Bonds:
     repos: Descent | None = None
     users: Sequence[RepoUser] = ()
     pins: Callable[[], Sequence[PinSource]] = _nobody
+    owners: Sequence[BranchOwner] = ()
+
+    def check_free(self, conn: Connection, repo: str, branch: str) -> None:
+        """Makes sure that a branch is nobody's own.
+
+        Raises:
+            BranchOwned: Somebody writes it by himself.
+        """
+        for source in self.owners:
+            found = source.owner(conn, repo, branch)
+            if found is not None:
+                raise BranchOwned(f"{repo}@{branch}", owner=found[0], hint=found[1])
+
+    def gone(self, conn: Connection, repo: str, branch: str | None = None) -> None:
+        """Tells everybody that a repo, or one branch of it, is deleted in this transaction."""
+        for source in self.owners:
+            source.gone(conn, repo, branch)
 
     def pinned(self, conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, str]:
         """Tells which of the commits must stay, each with a reason."""

@@ -96,6 +96,19 @@ def end_commit(conn: Connection, commit: Commit, *, was: str = "waiting") -> boo
     return True
 
 
+def end_empty(
+    conn: Connection, ids: Sequence[CommitId], records: Sequence[Pointer], *, state: str, now_ms: int
+) -> None:
+    """Writes how commits ended that waited and hold nothing, each with the place of its record."""
+    ended = [{"commit": id, "at": record.encode()} for id, record in zip(ids, records, strict=True)]
+    conn.execute(
+        sa.update(commits)
+        .where(commits.c.id == sa.bindparam("commit"), commits.c.state == "waiting")
+        .values(state=state, finished_ms=now_ms, record=sa.bindparam("at")),
+        ended,
+    )
+
+
 def add_provenance(conn: Connection, commit: Commit, entries: Sequence[Provenance]) -> None:
     """Adds to what went into a commit that is open; what is known of already is not said twice."""
     known = list(dict.fromkeys([*commit.provenance, *entries]))

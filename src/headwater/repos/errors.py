@@ -352,3 +352,14 @@ class EmptyCommit(InvalidInput):
             hint="Put a file into it, or allow an empty commit with allow_empty=True.",
         )
         self.branch = branch
+
+
+class BranchOwned(Refused):
+    """A branch that a pipeline writes is not written by hand."""
+
+    kind = "branch-owned"
+
+    def __init__(self, branch: str, *, owner: str, hint: str) -> None:
+        """Names the branch and who writes it."""
+        super().__init__(f"Only {owner} writes {branch!r}.", hint=hint)
+        self.branch, self.owner = branch, owner

@@ -164,10 +164,12 @@ def _named(conn: Connection, repo: store.RepoRow, name: str) -> CommitId:
     branch = store.branch_by_name(conn, repo.id, name)
     if branch is not None:
         if branch.head is None:
+            is_written = repo.kind == "data"  # by hand; else a job's commit is the first one
+            hint = f"Put something into it: `headwater put {repo.name}@{name} FILE`."
             raise RefNotFound(
                 f"{repo.name}@{name} has no commit yet.",
                 ref=f"{repo.name}@{name}",
-                hint=f"Put something into it: `headwater put {repo.name}@{name} FILE`.",
+                hint=hint if is_written else "A job writes it: `headwater job list` shows how far it is.",
             )
         return branch.head
     tag = store.tag_by_name(conn, repo.id, name)

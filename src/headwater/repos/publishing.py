@@ -111,6 +111,16 @@ class Publisher:
         self._heard(conn, [msgspec.structs.replace(commit, branch=branch.name, set_id=set_id)])
         return set_id
 
+    def follow(self, conn: Connection, repo: str, name: str, commit_id: CommitId, *, reason: str) -> None:
+        """Makes a branch name a commit that is there, within the set of that commit: nobody hears of it."""
+        now_ms = self._clock.now_ms()
+        _, branch = self._place(conn, repo, name, now_ms)
+        head = store.lock_branches(conn, [branch.id])[branch.id]
+        if head == commit_id:
+            return
+        store.advance_branch(conn, branch, new=commit_id, now_ms=now_ms)
+        store.log_move(conn, store.Move(branch.repo_id, "branch", name, head, commit_id, now_ms, "", reason))
+
     def begin(self, conn: Connection, begun: Sequence[Begun]) -> list[Commit]:
         """Begins commits of one set that stay open until they are finished or dropped.
 

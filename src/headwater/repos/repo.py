@@ -47,12 +47,14 @@ class Repo(RepoHistory):
             allow_empty: Make a commit even when nothing changes.
 
         Raises:
+            BranchOwned: A pipeline writes it.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefNotFound: There is no such branch.
         """
         check_writable(self.name, system=self._system)
         with self._parts.catalog.read() as conn:
             lookup.branch_by_name(conn, self._row, branch)
+            self._check_free(conn, branch)
         wish = Wish(
             branch=branch,
             message=message,
@@ -106,10 +108,13 @@ class Repo(RepoHistory):
 
         Raises:
             InvalidMetadata: The metadata is not text under text.
+            BranchOwned: A pipeline writes it.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefNotFound: There is no such branch.
         """
         check_writable(self.name, system=self._system)
+        with self._parts.catalog.read() as conn:
+            self._check_free(conn, branch)
         places = [(self._row, branch)]
         [begun] = start_all(self._parts, places, message=message, metadata=metadata, author=author)
         return begun
@@ -132,6 +137,7 @@ class Repo(RepoHistory):
         """Makes a branch at a commit, or without commits; pipelines that follow it start, as after a commit.
 
         Raises:
+            BranchOwned: A pipeline will write it.
             InvalidName: A branch of this repo cannot be called so.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefExists: There is a branch or tag of this name.
@@ -140,6 +146,7 @@ class Repo(RepoHistory):
         check_writable(self.name, system=self._system)
         check_branch(name, repo=self.name)
         with self._parts.catalog.write() as conn:
+            self._check_unused(conn, name)
             self._check_free(conn, name)
             at_commit = None if at is None else self._finished(conn, at)
             row = store.add_branch(conn, self.id, name, self._parts.clock.now_ms())
@@ -164,6 +171,7 @@ class Repo(RepoHistory):
 
         Raises:
             BranchMoved: Somebody else moved it meanwhile.
+            BranchOwned: A pipeline writes it.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefNotFound: There is no such branch, or `to` means no commit.
         """
@@ -173,6 +181,7 @@ class Repo(RepoHistory):
         with self._parts.catalog.write() as conn:
             target = self._finished(conn, to)
             branch = lookup.branch_by_name(conn, self._row, name)
+            self._check_free(conn, name)
             found = store.lock_branches(conn, [branch.id])[branch.id]
             if found != seen:
                 raise BranchMoved(f"{self.name}@{name}", expected=seen, found=found)
@@ -214,13 +223,13 @@ class Repo(RepoHistory):
         return commit if commit.id.startswith(what.lower()) else None
 
     def _add_tag(self, conn: Connection, name: str, at: str, author: str) -> BranchInfo:
-        self._check_free(conn, name)
+        self._check_unused(conn, name)
         commit = self._finished(conn, at).id
         row = store.add_tag(conn, self.id, name, commit, self._parts.clock.now_ms())
         self._log(conn, "tag", name, None, commit, author, "created")
         return self._tag_info(row)
 
-    def _check_free(self, conn: Connection, name: str) -> None:
+    def _check_unused(self, conn: Connection, name: str) -> None:
         ref = f"{self.name}@{name}"
         if store.branch_by_name(conn, self.id, name) is not None:
             raise RefExists(ref, what="branch", hint=f"`headwater branch move {ref} TO` moves it.")

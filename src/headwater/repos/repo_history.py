@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from headwater.api.documents import BranchInfo, ConflictRow, MergeInfo, RetentionInfo
 from headwater.ids import CommitId
 from headwater.repos import deletion, merge, retention
@@ -44,12 +46,15 @@ class RepoHistory(RepoReading):
 
         Raises:
             BranchMoved: The branch has another head than `expect`.
+            BranchOwned: A pipeline writes it.
             CommitPurged: The files of the commit were given up.
             MergeConflict: Both sides changed the same paths; nothing was done.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefNotFound: One of them means nothing.
         """
         check_writable(self.name, system=self._system)
+        with self._parts.catalog.read() as conn:
+            self._check_free(conn, into)
         wish = merge.MergeWish(into, self._theirs(from_), message, author, prefer, expect, forwards)
         return merge.merge(self._parts, self._row, wish)
 
@@ -88,11 +93,14 @@ class RepoHistory(RepoReading):
 
         Raises:
             BranchMoved: The branch has another head than `expect`.
+            BranchOwned: A pipeline writes it.
             NothingToSquash: There are not two commits after `since`, or it is not on that line.
             ProtectedRepo: Only Headwater itself writes this repo.
             RefNotFound: One of them means nothing.
         """
         check_writable(self.name, system=self._system)
+        with self._parts.catalog.read() as conn:
+            self._check_free(conn, branch)
         return squash(self._parts, self._row, branch, since, message=message, expect=expect, author=author)
 
     def purge(self, what: str, *, reason: str = "", force: bool = False, author: str = "") -> Commit:
@@ -157,6 +165,15 @@ class RepoHistory(RepoReading):
         """
         check_writable(self.name, system=self._system)
         return self._tag_info(deletion.delete_tag(self._parts, self._row, name, author=author, reason=reason))
+
+    def _check_free(self, conn: Connection, branch: str) -> None:
+        """Makes sure that the caller may write a branch.
+
+        Raises:
+            BranchOwned: A pipeline writes it.
+        """
+        if not self._system:
+            self._parts.bonds.check_free(conn, self.name, branch)
 
     def _theirs(self, what: str) -> Commit:
         with self._parts.catalog.read() as conn:

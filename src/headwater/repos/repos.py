@@ -10,8 +10,9 @@ from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.ids import CommitId, SetId
 from headwater.repos import commit_store, history_store, lookup, store
-from headwater.repos.bonds import Bonds, PinSource, RepoUser
+from headwater.repos.bonds import Bonds, BranchOwner, PinSource, RepoUser
 from headwater.repos.deletion import delete_repo
+from headwater.repos.doors import Doors
 from headwater.repos.errors import InvalidRef, RepoExists
 from headwater.repos.names import check_repo, check_writable, kind_of
 from headwater.repos.parts import Parts
@@ -48,7 +49,7 @@ class CommitHook(Protocol):
         ...
 
 
-class Repos(Together):
+class Repos(Doors, Together):
     """The repos of one workspace; safe to use from many threads."""
 
     def __init__(
@@ -60,11 +61,15 @@ class Repos(Together):
         hooks: Sequence[CommitHook] = (),
         users: Sequence[RepoUser] = (),
         pins: Callable[[], Sequence[PinSource]] = tuple,
+        owners: Sequence[BranchOwner] = (),
     ) -> None:
-        """Keeps the parts; `hooks` are called in their order, `users` and `pins` asked before something goes."""
+        """Keeps the parts; `hooks` are called in their order, `users` and `pins` asked before something goes.
+
+        `owners` are asked before somebody writes a branch.
+        """
         self._catalog, self._clock, self._hooks = catalog, clock, tuple(hooks)
         self._publisher = Publisher(storage, clock, self._notify, self._reads)
-        self._parts = Parts(catalog, storage, clock, self._publisher, Bonds(self, users, pins))
+        self._parts = Parts(catalog, storage, clock, self._publisher, Bonds(self, users, pins, owners))
 
     # --- repos ---
 
@@ -203,6 +208,10 @@ class Repos(Together):
             return lookup.commit_by_id(conn, commit)
         with self._catalog.read() as own:
             return lookup.commit_by_id(own, commit)
+
+    def commits_by_ids(self, conn: Connection, ids: Sequence[str]) -> dict[str, Commit]:
+        """Returns the commits with exactly these ids by them, in few queries; those there are not are left out."""
+        return {commit.id: commit for commit in commit_store.commits_by_ids(conn, ids)}
 
     def view(self, commit: Commit) -> View:
         """Opens the files of a commit.

@@ -82,4 +82,5 @@ class Together:
         with self._parts.catalog.read() as conn:
             row = lookup.repo_by_name(conn, name)
             lookup.branch_by_name(conn, row, branch)
+            self._parts.bonds.check_free(conn, name, branch)
         return row

@@ -46,13 +46,16 @@ if TYPE_CHECKING:
     from headwater.storage.outgoing import WrittenSegment
     from headwater.storage.paths import normalize, normalize_folder
     from headwater.storage.portable import (
+        NewFile,
         OutputFile,
+        OutputStream,
         PortableFile,
         PortableOutput,
         PortablePart,
         Reservation,
         copy_portable,
         read_portable,
+        read_together,
         write_outputs,
     )
     from headwater.storage.probe import verify_store
@@ -99,11 +102,13 @@ __all__ = [
     "MapTree",
     "NamedRoot",
     "NamesRoots",
+    "NewFile",
     "ObjectKey",
     "ObjectNotFound",
     "ObjectStore",
     "ObjectTaken",
     "OutputFile",
+    "OutputStream",
     "Packed",
     "Part",
     "PathCollision",
@@ -153,6 +158,7 @@ __all__ = [
     "open_remote",
     "open_store",
     "read_portable",
+    "read_together",
     "verify_store",
     "write_outputs",
 ]
@@ -189,13 +195,16 @@ _HOMES = {
     "outgoing": ("WrittenSegment",),
     "paths": ("normalize", "normalize_folder"),
     "portable": (
+        "NewFile",
         "OutputFile",
+        "OutputStream",
         "PortableFile",
         "PortableOutput",
         "PortablePart",
         "Reservation",
         "copy_portable",
         "read_portable",
+        "read_together",
         "write_outputs",
     ),
     "probe": ("verify_store",),

@@ -9,11 +9,15 @@ is small, rides back.
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from headwater.errors import Error
 from headwater.storage import content
 from headwater.storage.block import Damaged, Kind, content_of
 from headwater.storage.chunklist import Chunk
@@ -27,6 +31,10 @@ from headwater.storage.protocol import ObjectKey, ObjectStore
 from headwater.storage.reading import piece_kind, read_block, read_chunks
 from headwater.storage.segment import ROW_LIMIT_BYTES, SegmentBuilder
 from headwater.storage.values import Content, FileEntry, Pointer, Reserved, SegmentPlace
+
+# Bytes between two files are read along where that is less than a request costs.
+_GAP_BYTES, _MOST_READ_BYTES = 64 * 1024, 4 * 1024 * 1024
+_MOST_RIDING_BYTES = 1024 * 1024  # of one answer; rows of the catalog hold it
 
 
 class PortablePart(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,6 +103,44 @@ def read_portable(file: PortableFile, store: ObjectStore) -> bytes:
     return b"".join(_read(file, store))
 
 
+def read_together(
+    files: Iterable[PortableFile], store: ObjectStore, *, at_once: int = 1
+) -> dict[bytes, bytes]:
+    """Returns the bytes of small files under their hashes, reading neighbours in an object with one request.
+
+    One that cannot be read is left out: `read_portable` says why.
+
+    Args:
+        files: The files; large ones, and those whose bytes ride along, are left out.
+        store: Where objects are read.
+        at_once: How many requests may be under way.
+    """
+    found: dict[bytes, bytes] = {}
+    small = (file for file in files if len(file.parts) == 1 and piece_kind(file.size) is Kind.CONTENT)
+    parts = [file.parts[0] for file in small if file.parts[0].data is None]
+    runs = list(_neighbours(sorted(parts, key=lambda part: (part.object, part.offset))))
+
+    def read(run: list[PortablePart]) -> None:
+        start, end = run[0].offset, max(part.offset + part.length for part in run)
+        try:
+            block = memoryview(store.get(ObjectKey(run[0].object), slice(start, end)))
+        except Error:
+            return
+        for part in run:
+            at = part.offset - start
+            with suppress(Damaged):
+                inner = bytes(block[at : at + part.length])
+                found[part.hash] = bytes(content_of(inner, Kind.CONTENT, part.hash))
+
+    if at_once > 1 and len(runs) > 1:
+        with ThreadPoolExecutor(min(at_once, len(runs)), thread_name_prefix="headwater-read") as pool:
+            list(pool.map(read, runs))
+    else:
+        for run in runs:
+            read(run)
+    return found
+
+
 def copy_portable(file: PortableFile, store: ObjectStore, place: Path) -> None:
     """Writes a file to a path that does not exist yet, with its executable bit.
 
@@ -118,15 +164,66 @@ def write_outputs(folder: Path, store: ObjectStore, reservation: Reservation) ->
     found = sorted(_files(folder, ""))
     if sum(place.stat().st_size for _, place in found) <= ROW_LIMIT_BYTES:
         return PortableOutput(tuple(_riding(path.decode(), place) for path, place in found), ())
-    outgoing = Outgoing(_ReservedSegments(reservation), store)
+    segments = _ReservedSegments(reservation)
+    outgoing = Outgoing(segments, store)
     stored = [
         (path.decode(), content.write(outgoing, place, executable=_is_executable(place)))
         for path, place in found
     ]
     outgoing.finish()
-    keys = {segment.id: segment.key for segment in outgoing.written}
-    files = tuple(OutputFile(path, _in_objects(one, keys), one.content.place) for path, one in stored)
+    files = tuple(
+        OutputFile(path, _in_objects(one, segments.keys), one.content.place) for path, one in stored
+    )
     return PortableOutput(files, tuple(outgoing.written))
+
+
+class NewFile(NamedTuple):
+    """A file that a task has made: its path in the output, and its bytes or where they lie."""
+
+    path: str
+    source: bytes | Path
+    executable: bool = False
+
+
+class OutputStream:
+    """Stores what a task makes part by part, such as datum by datum.
+
+    What is small rides in the answer as long as all of that is small together;
+    the rest shares segments, so that a thousand outputs of middling size are a
+    few objects. What stands in segments counts only after `finish`.
+    """
+
+    def __init__(self, store: ObjectStore, reservation: Reservation) -> None:
+        """Has stored nothing yet."""
+        self._segments = _ReservedSegments(reservation)
+        self._outgoing = Outgoing(self._segments, store)
+        self._ridden = 0
+
+    def add(self, files: Sequence[NewFile]) -> tuple[OutputFile, ...]:
+        """Stores files, whose paths are normal, and returns them as they can be read after `finish`.
+
+        Raises:
+            ReservationSpent: They need more segments than were reserved.
+        """
+        size = sum(_size_of(file.source) for file in files)
+        if size <= ROW_LIMIT_BYTES and self._ridden + size <= _MOST_RIDING_BYTES:
+            self._ridden += size
+            return tuple(_riding_file(file) for file in files)
+        return tuple(self._stored(file) for file in files)
+
+    @property
+    def has_stored(self) -> bool:
+        """Whether anything was put into segments."""
+        return bool(self._segments.keys)
+
+    def finish(self) -> tuple[WrittenSegment, ...]:
+        """Makes everything durable and returns the segments that became objects."""
+        self._outgoing.finish()
+        return tuple(self._outgoing.written)
+
+    def _stored(self, file: NewFile) -> OutputFile:
+        stored = content.write(self._outgoing, file.source, executable=file.executable)
+        return OutputFile(file.path, _in_objects(stored, self._segments.keys), stored.content.place)
 
 
 class _ReservedSegments:
@@ -135,17 +232,17 @@ class _ReservedSegments:
     def __init__(self, reservation: Reservation) -> None:
         self._reservation = reservation
         self._left = list(reversed(reservation.segments))
-        self._keys: dict[int, ObjectKey] = {}
+        self.keys: dict[int, str] = {}
 
     def open(self) -> SegmentBuilder:
         if not self._left:
             raise ReservationSpent(len(self._reservation.segments))
         reserved = self._left.pop()
-        self._keys[reserved.id] = ObjectKey(reserved.key).attempt()
+        self.keys[reserved.id] = str(ObjectKey(reserved.key).attempt())
         return SegmentBuilder(reserved.id)
 
     def key_for(self, segment: int) -> ObjectKey:
-        return self._keys[segment]
+        return ObjectKey(self.keys[segment])
 
     def written(self, segment: WrittenSegment) -> None:
         pass
@@ -168,14 +265,22 @@ def _is_executable(place: Path) -> bool:
     return bool(place.stat().st_mode & stat.S_IXUSR)
 
 
+def _size_of(source: bytes | Path) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source)
+
+
 def _riding(path: str, place: Path) -> OutputFile:
-    data = place.read_bytes()
+    return _riding_file(NewFile(path, place, _is_executable(place)))
+
+
+def _riding_file(file: NewFile) -> OutputFile:
+    data = file.source if isinstance(file.source, bytes) else file.source.read_bytes()
     hash = content_hash(data)
     parts = (PortablePart(hash, len(data), data),) if data else ()
-    return OutputFile(path, PortableFile(hash, len(data), _is_executable(place), parts), None)
+    return OutputFile(file.path, PortableFile(hash, len(data), file.executable, parts), None)
 
 
-def _in_objects(stored: Stored, keys: dict[int, str]) -> PortableFile:
+def _in_objects(stored: Stored, keys: Mapping[int, str]) -> PortableFile:
     parts = tuple(
         PortablePart(
             piece.place.hash,
@@ -210,6 +315,21 @@ def _read(file: PortableFile, store: ObjectStore) -> Iterator[bytes | memoryview
         except Damaged as damage:
             where = f"object {part.object}" if part.data is None else "the task's payload"
             raise StoredBytesCorrupt("A file's content", where=where, why=str(damage)) from None
+
+
+def _neighbours(parts: list[PortablePart]) -> Iterator[list[PortablePart]]:
+    run: list[PortablePart] = []
+    for part in parts:
+        if run and (
+            part.object != run[0].object
+            or part.offset - (run[-1].offset + run[-1].length) > _GAP_BYTES
+            or part.offset + part.length - run[0].offset > _MOST_READ_BYTES
+        ):
+            yield run
+            run = []
+        run.append(part)
+    if run:
+        yield run
 
 
 def _checked(part: PortablePart, kind: Kind, store: ObjectStore) -> bytes | memoryview:

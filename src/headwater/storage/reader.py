@@ -129,6 +129,10 @@ class SegmentReader:
             self._rows.drop(segment)
             self._places.drop(segment)
 
+    def forget_places(self) -> None:
+        """Forgets where all segments are; what is read here finds that out by itself, but not what others are told."""
+        self._places.discard(lambda _: True)
+
     def _bytes(self, segment: int, offset: int, length: int) -> bytes:
         builder = self._open.get(segment)
         if builder is not None:

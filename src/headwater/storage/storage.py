@@ -109,6 +109,10 @@ class Storage:
         """Returns a file as something that a task without a catalog can read."""
         return make_portable(self.reader, self.reader.place, file)
 
+    def forget_places(self) -> None:
+        """Asks the catalog anew where segments are; for when a task has found nothing where it was told to read."""
+        self.reader.forget_places()
+
     def reserve(self, count: int, lease_s: float = LEASE_S) -> Reservation:
         """Reserves segments for a pure task to write.
 

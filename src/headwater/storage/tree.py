@@ -69,6 +69,12 @@ class AnyTree:
                 return
             leaf = walk.next()
 
+    def leaf_diff(
+        self, other: "AnyTree", low: bytes = b"", high: bytes | None = None
+    ) -> Iterator[tuple[Row | None, Row | None]]:
+        """Yields (entry here, entry there) for each key from `low` up to, and without, `high` that differs."""
+        return diff(self.nodes, self.kind, self.node, other.node, low, high)
+
     def range_hash(self, low: bytes, high: bytes | None) -> bytes:
         """Returns the root hash of the tree that holds exactly the entries of a range."""
         if self.node is None or self.root is None:

@@ -12,7 +12,7 @@ undone. Everything but `publish` happens outside of a transaction. A writer is
 for one thread.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -22,8 +22,9 @@ from headwater.storage.block import Kind
 from headwater.storage.build import Maker, grow
 from headwater.storage.chunklist import Chunk
 from headwater.storage.content import SMALL_BYTES, Source, Stored
-from headwater.storage.edit import Change, edit, put, remove
-from headwater.storage.errors import InvalidEntry, PathCollision, WriterClosed
+from headwater.storage.edit import edit
+from headwater.storage.errors import PathCollision, WriterClosed
+from headwater.storage.map_changes import change_of, check_entry, rows_in_order
 from headwater.storage.node import Row
 from headwater.storage.nodes import Nodes
 from headwater.storage.ops import Ops
@@ -41,9 +42,6 @@ from headwater.storage.tree import AnyTree, MapTree, Tree
 from headwater.storage.values import Content, Edit, FileEntry, MapEntry, Pointer, SegmentPlace
 
 AnyT = TypeVar("AnyT", bound=AnyTree)
-
-_MAX_KEY_BYTES = 1_024
-_MAX_VALUE_BYTES = 4_096
 
 
 class Writer:
@@ -152,6 +150,8 @@ class Writer:
         self._check_open("take more content")
         for segment in output.segments:
             self._adopted[segment.id] = (segment.key, segment.length)
+            # What reads a tree of these before they are published finds them, as it does this writer's own.
+            self._reader.end(segment.id, place=SegmentPlace(segment.key, 0, segment.length))
         contents = {}
         for one in output.files:
             if one.place is None:
@@ -160,6 +160,10 @@ class Writer:
             else:
                 contents[one.path] = Content(one.file.hash, one.file.size, one.file.executable, one.place)
         return contents
+
+    def empty(self) -> Tree:
+        """Returns the tree without files, for an edit that starts from nothing."""
+        return Tree(self._nodes, None, self._shape)
 
     def edit(self, base: Tree, edits: Iterable[Edit]) -> Tree:
         """Returns the tree that edits make of another one; only nodes that change are written.
@@ -197,8 +201,17 @@ class Writer:
         base: MapTree,
         puts: Iterable[MapEntry | tuple[bytes, bytes]],
         deletes: Iterable[bytes] = (),
+        *,
+        plain: Collection[bytes] = (),
     ) -> MapTree:
         """Returns the map tree that puts and deletes make of another one; a put wins over a delete.
+
+        Args:
+            base: The tree to edit.
+            puts: Entries that it gets.
+            deletes: Keys that it loses.
+            plain: Keys of entries whose pointers lead to small contents only, so that nothing need be read to know
+                what they rely on.
 
         Raises:
             InvalidEntry: A key or value is longer than the format allows.
@@ -207,18 +220,37 @@ class Writer:
         latest: dict[bytes, Row | None] = dict.fromkeys(deletes)
         for entry in puts:
             row = MapEntry(*entry)
-            _check_entry(row)
+            check_entry(row)
             latest[row.key] = tuple(row)
-        foreign = {
-            place for row in latest.values() if row for place in row[2] if not self._is_own(place.segment)
-        }
-        self._relied |= segments_under(self._nodes, foreign)
+        for key, latter in latest.items():
+            foreign = [place for place in latter[2] if not self._is_own(place.segment)] if latter else []
+            if foreign and key in plain:
+                self._relied |= {place.segment for place in foreign}
+            elif foreign:
+                self._relied |= segments_under(self._nodes, foreign)
         maker = Maker(Kind.MAP_NODE, self._shape, self)
         if base.node is None:
             grown = grow(maker, 0, (row for _, row in sorted(latest.items()) if row is not None))
             return self._tree(base, None if grown is None else grown[1])
-        changes = (_change(key, latest[key]) for key in sorted(latest))
+        changes = (change_of(key, latest[key]) for key in sorted(latest))
         return self._tree(base, edit(base.nodes, maker, base.node, base.root_row, changes))
+
+    def edit_map_in_order(self, base: MapTree, changes: Iterable[tuple[bytes, bytes | None]]) -> MapTree:
+        """Returns the map tree that changes, keys strictly ascending with none for a deletion, make of another one.
+
+        Changes stream, so there may be any number; their values name nothing that lies elsewhere.
+
+        Raises:
+            InvalidEntry: A key or value is longer than the format allows.
+        """
+        self._check_open("edit trees")
+        maker = Maker(Kind.MAP_NODE, self._shape, self)
+        rows = rows_in_order(changes)
+        if base.node is None:
+            grown = grow(maker, 0, (row for _, row in rows if row is not None))
+            return self._tree(base, None if grown is None else grown[1])
+        edits = (change_of(key, row) for key, row in rows)
+        return self._tree(base, edit(base.nodes, maker, base.node, base.root_row, edits))
 
     def put(self, kind: Kind, hash: bytes, block: bytes) -> tuple[int, int]:
         """Takes a node that `edit` made."""
@@ -356,15 +388,3 @@ class Writer:
         if self._is_done:
             raise WriterClosed(what)
         self._is_sealed = False
-
-
-def _check_entry(entry: MapEntry) -> None:
-    if not 1 <= len(entry.key) <= _MAX_KEY_BYTES or len(entry.value) > _MAX_VALUE_BYTES:
-        raise InvalidEntry(
-            f"A key of {len(entry.key):,} bytes with a value of {len(entry.value):,} does not fit into a tree.",
-            hint=f"Keys have 1 to {_MAX_KEY_BYTES:,} bytes, values up to {_MAX_VALUE_BYTES:,}; name larger ones by hash.",
-        )
-
-
-def _change(key: bytes, row: Row | None) -> Change:
-    return remove(key) if row is None else put(row)

@@ -17,7 +17,7 @@ from headwater.errors import Conflict, Corrupt, InvalidInput, NotFound
 from headwater.execution import Queue, Task
 from headwater.ids import CommitId
 from headwater.models import Layout, Registry, Signer, sign_manifest
-from headwater.pipelines import Datum, DatumInput, Due, JobView
+from headwater.pipelines import Datum, DatumInput, Due, JobView, Listed
 from headwater.repos import Commit, View
 from headwater.settings import cores
 from headwater.storage import Storage
@@ -36,7 +36,7 @@ FIT, ASSEMBLE = "train.fit", "train.assemble"
 CALLS = {FIT: "headwater.training.pool:fit", ASSEMBLE: "headwater.training.pool:assemble"}
 
 
-class TrainKind:
+class TrainKind(Listed):
     """The kind `train` of one workspace."""
 
     name = KIND
@@ -157,11 +157,11 @@ class TrainKind:
         return DatumInput(
             input=DATA,
             repo=commit.repo,
-            branch=job.spec.input.branch,
+            branch=job.spec.inputs()[0].branch,
             path=entry.path,
             hash=entry.hash,
             file=self._storage.portable(entry),
-            reference=job.spec.input.reference,
+            reference=job.spec.inputs()[0].reference,
         )
 
 
@@ -196,7 +196,7 @@ def _source(job: JobView, request: TrainingRequest) -> DataSource:
         commit=commit.id,
         path=entry.path,
         hash=entry.hash.hex(),
-        branch=job.spec.input.branch,
+        branch=job.spec.inputs()[0].branch,
     )
 
 

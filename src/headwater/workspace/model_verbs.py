@@ -1,4 +1,4 @@
-"""What a workspace does with jobs, training, models and endpoints."""
+"""What a workspace does with training, models and endpoints."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,6 @@ from headwater.api.documents import (
     PromotionInfo,
     VersionInfo,
 )
-from headwater.pipelines import Jobs
 from headwater.telemetry import Progress, Silent, log_from
 from headwater.workspace.parts import Parts
 
@@ -27,19 +26,9 @@ _SILENT = Silent()
 
 
 class ModelVerbs:
-    """Jobs, training, models and endpoints; each verb is one call into the floor that does it."""
+    """Training, models and endpoints; each verb is one call into the floor that does it."""
 
     _parts: Parts
-
-    @property
-    def jobs(self) -> Jobs:
-        """The jobs of all pipelines."""
-        return self._parts.jobs
-
-    @property
-    def requests(self) -> Jobs:
-        """The training requests."""
-        return self._parts.requests
 
     def train(self, request: Path | str | Mapping[str, Any] | None = None, **fields: Any) -> "Training":
         """Sends a training request: a file, a text, or fields as keywords.
@@ -64,11 +53,18 @@ class ModelVerbs:
 
         return follow(self._parts, job, progress)
 
-    def work(self, *, idle_exit_s: float | None = None, processes: int = 0, executor: str = "local") -> None:
+    def work(
+        self,
+        *,
+        idle_exit_s: float | None = None,
+        processes: int = 0,
+        executor: str = "local",
+        address: str | None = None,
+    ) -> None:
         """Takes tasks from the queue, in this process, until told to stop."""
         from headwater.workspace.running import work
 
-        work(self._parts, idle_exit_s=idle_exit_s, processes=processes, executor=executor)
+        work(self._parts, idle_exit_s=idle_exit_s, processes=processes, executor=executor, address=address)
 
     def stop_workers(self) -> None:
         """Ends the workers of this machine; what they were at goes to the next ones."""

@@ -4,7 +4,7 @@ A command that lists a folder so never loads training, and one that trains
 never loads the server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,28 @@ from sqlalchemy import Connection
 from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.execution import Queue, Roster, Task
-from headwater.pipelines import TASK_KIND, Jobs, PipelineBonds, PipelineRoots, Pipelines, Trigger
+from headwater.pipelines import TASK_KIND, PipelineBonds, PipelineRoots, Trigger
 from headwater.repos import PinSource, Repos
-from headwater.settings import Config, FolderPlace, Place, cache_folder, objects_url, read_environment
+from headwater.settings import (
+    Config,
+    FolderPlace,
+    Place,
+    cache_folder,
+    objects_url,
+    read_environment,
+)
 from headwater.storage import CachePlace, RootSource, Storage, open_store
 
 if TYPE_CHECKING:
     from headwater.access import KeySource, Signer, Tokens
+    from headwater.execution import Executor
     from headwater.models import Registry
     from headwater.monitoring import PredictionLog
+    from headwater.pipelines import Attend, Jobs, Pipelines
+    from headwater.pipelines.dag import Triggers
+    from headwater.pipelines.engine import DatumReader
+    from headwater.pipelines.engine import Parts as EngineParts
+    from headwater.pipelines.kind import Kind
     from headwater.training import TrainingQueue, TrainKind
 
 
@@ -78,6 +91,13 @@ class Parts:
         return Trigger(self.queue, self.clock)
 
     @cached_property
+    def triggers(self) -> "Triggers":
+        """Branches that follow others."""
+        from headwater.pipelines.dag import Triggers
+
+        return Triggers(self.catalog, self.repos, self.trigger, self.queue, self.clock)
+
+    @cached_property
     def repos(self) -> Repos:
         """Repos and their commits."""
         return Repos(
@@ -87,6 +107,7 @@ class Parts:
             hooks=(self.trigger,),
             users=(PipelineBonds(),),
             pins=self._pins,
+            owners=(PipelineBonds(),),
         )
 
     @property
@@ -97,19 +118,86 @@ class Parts:
         return (self.repos.roots, PipelineRoots(), UploadRoots())
 
     @cached_property
-    def pipelines(self) -> Pipelines:
+    def pipelines(self) -> "Pipelines":
         """Pipelines."""
-        return Pipelines(self.catalog, self.repos, self.trigger, self.clock)
+        from headwater.pipelines import Pipelines
+
+        return Pipelines(self.catalog, self.repos, self.trigger, self.clock, self.storage)
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def jobs(self) -> "Jobs":
         """Jobs of all pipelines."""
-        return Jobs(self.catalog, self.repos, self.clock)
+        return self.jobs_for()
+
+    def jobs_for(self, attend: "Callable[[], Attend] | None" = None) -> "Jobs":
+        """Returns the jobs of all pipelines for somebody who waits; `attend` sees to it that somebody works."""
+        from headwater.pipelines import Jobs
+
+        jobs = Jobs(
+            self.catalog,
+            self.repos,
+            self.clock,
+            trigger=self.trigger,
+            queue=self.queue,
+            reader=lambda: self.datums,
+            attend=attend,
+        )
+        jobs.printed = self._printed
+        return jobs
+
+    @property
+    def long_running(self) -> Path:
+        """Where spouts and services have their files on this machine."""
+        return self.folder / "long-running"
+
+    def _printed(self, pipeline: str) -> "Sequence[str] | None":
+        from headwater.pipelines.longrun import log_of
+
+        return log_of(self.catalog, self.long_running, pipeline)
 
     @cached_property
-    def requests(self) -> Jobs:
+    def datums(self) -> "DatumReader":
+        """What looks at the datums of jobs."""
+        from headwater.pipelines.engine import DatumReader
+
+        return DatumReader(self, self.kinds)
+
+    @cached_property
+    def requests(self) -> "Jobs":
         """Jobs that train."""
-        return Jobs(self.catalog, self.repos, self.clock, kind="train")
+        from headwater.pipelines import Jobs
+
+        return Jobs(self.catalog, self.repos, self.clock, trigger=self.trigger, kind="train")
+
+    @cached_property
+    def kinds(self) -> "Mapping[str, Kind]":
+        """The kinds of pipelines that have jobs, by name."""
+        from headwater.pipelines.engine import TransformKind
+
+        transform = TransformKind(self.storage)
+        return {transform.name: transform, self.train_kind.name: self.train_kind}
+
+    def engine(self, executor: "Callable[[], Executor]", *, processes: int = 0) -> "EngineParts":
+        """Returns what jobs run with, on an executor that is asked for when the first datum has to run.
+
+        Args:
+            executor: Where datums run.
+            processes: How many of them at once; 0 for as many as the executor has places for.
+        """
+        from headwater.pipelines.egress import Egress
+        from headwater.pipelines.engine import Parts as EngineParts
+
+        return EngineParts(
+            self.catalog,
+            self.storage,
+            self.repos,
+            self.queue,
+            executor,
+            self.clock,
+            self.trigger,
+            Egress(self.catalog, self.repos, self.storage, self.clock),
+            lambda: processes or executor().places(),
+        )
 
     @cached_property
     def keys(self) -> "KeySource":

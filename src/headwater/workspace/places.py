@@ -20,8 +20,6 @@ from headwater.settings import (
     Config,
     FolderPlace,
     Place,
-    config_from,
-    config_rows,
     make_folder,
     objects_url,
     read_config,
@@ -33,6 +31,7 @@ from headwater.storage import verify_store
 from headwater.workspace import store
 from headwater.workspace.errors import MoveUnfinished, ObjectsNotNamed, WorkspaceExists, WorkspaceMoved
 from headwater.workspace.parts import Parts
+from headwater.workspace.setting_rows import config_from, config_rows
 
 _OBJECTS = "objects"
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from headwater.api.documents import BranchInfo, CommitInfo, Listing, RepoInfo, WhyStep
-from headwater.errors import InvalidInput
-from headwater.repos import Repo, View, parse_ref
+from headwater.errors import Error, InvalidInput
+from headwater.repos import Ref, Repo, View, parse_ref
 from headwater.telemetry import Progress, Silent
 from headwater.workspace.parts import Parts
 
@@ -85,10 +88,35 @@ class RepoVerbs:
         repo = self._parts.repos.get(parsed.repo)
         return repo.log(parsed.what, path=path or parsed.path, limit=limit, after=cursor)
 
-    def create_branch(self, ref: str, *, at: str | None = None) -> BranchInfo:
-        """Makes a branch, at a commit of the same repo or empty."""
+    def create_branch(
+        self, ref: str, *, at: str | None = None, trigger: Mapping[str, Any] | None = None
+    ) -> BranchInfo:
+        """Makes a branch, at a commit of the same repo or empty.
+
+        Args:
+            ref: `REPO@BRANCH`.
+            at: The commit that it starts at.
+            trigger: Lets it follow another branch: `branch`, and any of `commits`, `size` and `cron`; with
+                `all` true, when all of these hold.
+
+        Raises:
+            InvalidSpec: The trigger has mistakes; all are named.
+        """
         parsed = parse_ref(ref)
-        return self._parts.repos.get(parsed.repo).create_branch(parsed.what, _within(parsed.repo, at))
+        start = _within(parsed.repo, at)
+        if trigger is None:
+            return self._parts.repos.get(parsed.repo).create_branch(parsed.what, start)
+        return self._follow(parsed, start, trigger)
+
+    def branches(self, repo: str) -> list[BranchInfo]:
+        """Returns the branches of a repo by name, each with what lets it follow another one."""
+        followed = self._parts.triggers.get(repo)
+        return [
+            msgspec.structs.replace(one, trigger=msgspec.to_builtins(followed[one.name]))
+            if one.name in followed
+            else one
+            for one in self._parts.repos.get(repo).branches()
+        ]
 
     def create_tag(self, ref: str, *, at: str) -> BranchInfo:
         """Makes a tag at a commit of the same repo."""
@@ -102,6 +130,22 @@ class RepoVerbs:
         from headwater.workspace.why import explain
 
         return explain(self._parts, ref)
+
+    def _follow(self, ref: Ref, start: str | None, trigger: Mapping[str, Any]) -> BranchInfo:
+        """Makes a branch that follows another one; where it cannot, there is none."""
+        from headwater.pipelines.spec import read_trigger
+
+        read = read_trigger(trigger, ref.what)
+        repo = self._parts.repos.get(ref.repo)
+        if start is not None:
+            repo.create_branch(ref.what, start)
+        try:
+            self._parts.triggers.set(ref.repo, ref.what, read)
+        except Error:
+            if start is not None:
+                repo.delete_branch(ref.what)
+            raise
+        return next(one for one in self.branches(ref.repo) if one.name == ref.what)
 
     def _view(self, ref: str) -> tuple[View, str | None]:
         parsed = parse_ref(ref)

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from socket import gethostname
 
-from headwater.errors import InvalidInput
-from headwater.execution import LocalExecutor, Worker, WorkerProcess, start_local_worker
-from headwater.pipelines import Coordinator
-from headwater.pipelines import Parts as EngineParts
-from headwater.settings import cores, store_environment, workspace_environment
-from headwater.telemetry import log_from, logger
+from headwater.execution import Worker, WorkerProcess, start_local_worker
+from headwater.pipelines.credentials import needed
+from headwater.pipelines.dag import LONG_RUNNING
+from headwater.settings import secret_value, store_environment, workspace_environment
+from headwater.telemetry import log_from
 from headwater.workspace.errors import WorkersEnded
+from headwater.workspace.executors import open_executor
+from headwater.workspace.handlers import calls, handlers
 from headwater.workspace.parts import Parts
 from headwater.workspace.presence import SERVER
 
@@ -27,37 +28,35 @@ _MOST_STARTS = 5
 _STOP_S, _STOP_POLL_S = 10.0, 0.05
 
 
-def work(parts: Parts, *, idle_exit_s: float | None, processes: int, executor: str) -> None:
+def work(
+    parts: Parts,
+    *,
+    idle_exit_s: float | None,
+    processes: int,
+    executor: str,
+    address: str | None = None,
+) -> None:
     """Takes tasks until told to stop by a signal, or until nothing was to do for a while.
 
     Raises:
         InvalidInput: There is no such executor.
+        ClusterUnavailable, MissingExtra, ObjectsOutOfReach: The Ray cluster cannot be used.
     """
-    if executor != "local":
-        raise InvalidInput(f"There is no executor {executor!r}.", hint="Executors: local.")
-    from headwater.training import CALLS, PROMOTE, Promoter
-
     log_from("info")
-    log = logger("headwater.calls")
     parts.storage.pack_soon()
-    count = processes or parts.config.workers.processes or cores()
     with ExitStack() as stack:
         pool = stack.enter_context(
-            LocalExecutor(
-                CALLS,
-                count,
-                environment=store_environment(parts.objects_url),
-                log=lambda call, line: log.info("output", call=call, line=line),
-                warm=tuple(CALLS),
-            )
+            open_executor(parts, calls(), executor=executor, processes=processes, address=address)
         )
-        engine = EngineParts(
-            parts.catalog, parts.storage, parts.repos, parts.queue, lambda: pool, parts.clock
+        worker = Worker(
+            parts.queue,
+            handlers(parts, pool, at_end=stack.callback),
+            parts.clock,
+            kind=executor,
+            ttl_s=parts.config.workers.lease_s,
+            slots=parts.config.workers.slots,
+            lasting=LONG_RUNNING,
         )
-        coordinator = Coordinator(engine, {parts.train_kind.name: parts.train_kind})
-        promoter = Promoter(parts.catalog, parts.queue, parts.registry)
-        handlers = {"pipeline": coordinator.handle, PROMOTE: promoter.handle}
-        worker = Worker(parts.queue, handlers, parts.clock, ttl_s=parts.config.workers.lease_s)
         with until_signal() as stop:
             worker.run(idle_exit_s, stop)
 
@@ -112,8 +111,18 @@ def _start_worker(parts: Parts) -> WorkerProcess:
     return start_local_worker(
         log_file=parts.log_file,
         idle_exit_s=parts.config.workers.idle_exit_s,
-        environment=workspace_environment(parts.url, parts.objects_url),
+        environment=workspace_environment(parts.url, parts.objects_url) | _credentials(parts),
     )
+
+
+def _credentials(parts: Parts) -> dict[str, str]:
+    """Returns the variables that the workspace's pipelines name, as far as they are here."""
+    with parts.catalog.read() as conn:
+        wanted = needed(conn)
+    found = {name: value for name in wanted.names if (value := secret_value(f"env:{name}")) is not None}
+    for service in wanted.services:
+        found |= store_environment(f"{service}://")
+    return found
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from headwater.api.documents import SettingInfo
 from headwater.errors import InvalidInput, did_you_mean
-from headwater.settings import CONFIG, FolderPlace, config_from, config_rows, given_value, setting_values
+from headwater.settings import CONFIG, FolderPlace
 from headwater.workspace import store
 from headwater.workspace.parts import Parts
+from headwater.workspace.setting_rows import config_from, config_rows, given_value, setting_values
 
 
 class SettingVerbs:

@@ -49,9 +49,9 @@ def follow(parts: Parts, job: JobInfo, progress: Progress = _SILENT) -> JobInfo:
     for shown in parts.jobs.watch(job.id, meanwhile=workers.look):
         done = shown.datums.run + shown.datums.kept
         progress.advance(0, f"{shown.state}, {done} datums done" if done else shown.state)
-    if shown.state in ("failed", "cancelled"):
+    if shown.state in ("failed", "cancelled", "blocked"):
         progress.finish()
-        return parts.jobs.wait(shown.id)
+        parts.jobs.check(shown)
     _wait_for_promotions(parts, shown, workers)
     progress.finish(shown.note or shown.state)
     return shown

@@ -13,6 +13,7 @@ from headwater.workspace.gateway_verbs import GatewayVerbs
 from headwater.workspace.history_verbs import HistoryVerbs
 from headwater.workspace.model_verbs import ModelVerbs
 from headwater.workspace.parts import Parts
+from headwater.workspace.pipeline_verbs import PipelineVerbs
 from headwater.workspace.places import create_place, open_place, workspace_exists
 from headwater.workspace.repo_verbs import RepoVerbs
 from headwater.workspace.setting_verbs import SettingVerbs
@@ -41,7 +42,16 @@ def open_workspace(
     return Workspace.open(text)
 
 
-class Workspace(CommitVerbs, HistoryVerbs, RepoVerbs, ModelVerbs, GatewayVerbs, SettingVerbs, CareVerbs):
+class Workspace(
+    CommitVerbs,
+    HistoryVerbs,
+    RepoVerbs,
+    PipelineVerbs,
+    ModelVerbs,
+    GatewayVerbs,
+    SettingVerbs,
+    CareVerbs,
+):
     """An open workspace; a context manager that closes it."""
 
     def __init__(self, parts: Parts) -> None:

@@ -20,6 +20,14 @@ def memo_key(salt: str, code: str, settings: bytes, part: str, files: list[tuple
     return key("memo key", fields)
 
 
+def group_datum_key(part: str, name: list[bytes]) -> bytes:
+    return key("datum key", [part.encode(), b"\0group", number(len(name), 4), *name])
+
+
+def group_memo_key(salt: str, digest: bytes) -> bytes:
+    return key("memo key", [salt.encode(), b"", b"", b"", b"\0group", digest])
+
+
 def index_key(name: str, value: str, path: str) -> bytes:
     parts = [text.encode() for text in (name, value)]
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts) + path.encode()

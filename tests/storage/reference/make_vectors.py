@@ -136,6 +136,12 @@ def keys() -> Any:
                 ("0123", "", b"", "", seen[:1]),
             )
         ],
+        "group": {
+            "name": [b"mark".hex(), b"2024".hex()],
+            "digest": plain(b"members").hex(),
+            "datum": commits.group_datum_key("", [b"mark", b"2024"]).hex(),
+            "memo": commits.group_memo_key("0123", plain(b"members")).hex(),
+        },
         "index": commits.index_key("reviews", "2024", "a/b.txt").hex(),
     }
 

@@ -30,7 +30,6 @@ from headwater.settings import (
     Config,
     FolderPlace,
     Place,
-    config_rows,
     locate,
     make_folder,
     place_of,
@@ -55,6 +54,7 @@ from headwater.workspace.places import (
     settings_at,
     shown,
 )
+from headwater.workspace.setting_rows import config_rows
 
 _CLOCK = SystemClock()
 _SILENT = Silent()
