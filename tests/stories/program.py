@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -193,3 +194,11 @@ def train(folder: Path, request: str) -> None:
     headwater = program_in(folder)
     headwater("train", "-f", request)
     headwater("worker", "--idle-exit", "0")
+
+
+def step_of(told: str, number: int) -> str:
+    """Returns what a demo said from the beginning of a step to that of the next, or to its last words."""
+    ends = rf"(?=^{number + 1}\. |^Workspace |^Look |\Z)"
+    found = re.search(rf"^{number}\. .*?{ends}", told, re.MULTILINE | re.DOTALL)
+    assert found is not None, told
+    return found[0]

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.program import PROGRAM, Command, Ended, Start, environment, program_in, stop_workers, until
+from tests.stories.program import (
+    PROGRAM,
+    Command,
+    Ended,
+    Start,
+    environment,
+    program_in,
+    step_of,
+    stop_workers,
+    until,
+)
 
 PATIENCE_S = 60
 TARGETS = ("SepalLength", "SepalWidth", "PetalLength", "PetalWidth", "Species")
@@ -30,11 +40,7 @@ class Told:
 
     def step(self, number: int) -> str:
         """Returns what was said from the beginning of a step to that of the next."""
-        found = re.search(
-            rf"^{number}\. .*?(?=^{number + 1}\. |^Workspace |\Z)", self.ended.err, re.MULTILINE | re.DOTALL
-        )
-        assert found is not None, self.ended.err
-        return found[0]
+        return step_of(self.ended.err, number)
 
 
 @pytest.fixture(scope="module")

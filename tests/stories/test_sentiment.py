@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.program import PROGRAM, Command, Ended, environment, program_in, stop_workers
+from tests.stories.program import PROGRAM, Command, Ended, environment, program_in, step_of, stop_workers
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sentiment"
 PATIENCE_S = 150
@@ -28,11 +28,7 @@ class Told:
         return program_in(self.folder)
 
     def step(self, number: int) -> str:
-        found = re.search(
-            rf"^{number}\. .*?(?=^{number + 1}\. |^Look |\Z)", self.ended.err, re.MULTILINE | re.DOTALL
-        )
-        assert found is not None, self.ended.err
-        return found[0]
+        return step_of(self.ended.err, number)
 
 
 @pytest.fixture(scope="module")

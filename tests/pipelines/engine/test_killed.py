@@ -1,8 +1,6 @@
 """Coordinators killed at each of their transactions; a successor finishes once and repeats nothing accepted."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,43 +12,10 @@ from headwater.pipelines.engine.accepted import read_set
 from headwater.pipelines.keys import datum_key
 from headwater.storage import PortableFile
 from tests.pipelines.conftest import Engine, open_engine
+from tests.pipelines.engine.dying import die_at
 
-# Works on the queue, and kills itself as the n-th transaction of a coordinator is about to be committed.
-VICTIM = """
-import contextlib, os, signal, sys
-from pathlib import Path
-from headwater.pipelines.coordinator import Coordinator
-from headwater.pipelines.engine import compute
-from tests.pipelines.conftest import open_engine
-
-last = int(sys.argv[2])
-compute._SHORT_S = 0.0  # results of short jobs are accepted too
-with open_engine(Path(sys.argv[1]), sys.argv[3], create=False) as engine:
-    write, handle, seen = engine.catalog.write, Coordinator.handle, []
-
-    @contextlib.contextmanager
-    def counted(**named):
-        with write(**named) as conn:
-            yield conn
-            seen.append(1)
-            if len(seen) == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def handled(self, claim, beat):
-        engine.catalog.write = counted
-        handle(self, claim, beat)
-        engine.catalog.write = write
-
-    Coordinator.handle = handled
-    engine.work(ttl_s=0.5)
-"""
 # Take, reserve, run, accept (a few), number, accept, finishing, finish, release, end: at most.
 TRANSACTIONS = 12
-
-
-def run_victim(folder: Path, last: int, url: str) -> int:
-    command = [sys.executable, "-c", VICTIM, str(folder), str(last), url]
-    return subprocess.run(command, check=False, timeout=60).returncode
 
 
 def accepted(engine: Engine, job: JobInfo) -> set[str]:
@@ -80,7 +45,7 @@ def test_a_coordinator_killed_at_any_transaction_leaves_all_to_its_successor(
         engine.put(**dict.fromkeys("abc", f"logged in {log}"))
         job = engine.submit()
 
-        ended = run_victim(tmp_path, last, catalog_url)
+        ended = die_at(last, "tests.pipelines.conftest:open_engine", tmp_path, catalog_url)
 
         kept = accepted(engine, job)
         engine.work()
