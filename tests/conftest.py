@@ -9,7 +9,13 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("HEADWATER_TEST_DATA") or ROOT.parent / "shared" / "data")
 # Servers that tests start themselves, each once a session and only if a test asks for it.
-pytest_plugins = ["tests.servers.postgres", "tests.servers.azurite", "tests.servers.seaweed"]
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.azurite",
+    "tests.servers.docker_engine",
+    "tests.servers.podman",
+    "tests.servers.seaweed",
+]
 
 LARGE = os.environ.get("HEADWATER_TEST_SIZE") == "large"
 

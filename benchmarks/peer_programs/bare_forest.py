@@ -31,5 +31,5 @@ if __name__ == "__main__":
     pairs, processes = folders()
     cuts = [pairs[at : at + 4] for at in range(0, len(pairs), 4)]
     with ProcessPoolExecutor(processes, initializer=load, initargs=(sys.argv[4],)) as pool:
-        list(pool.map(predict, [cuts[0]] * processes))
+        list(pool.map(predict, [cuts[0]] * processes * 4))  # enough that each process has its share
         timed(lambda: list(pool.map(predict, cuts)))

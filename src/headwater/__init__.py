@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headwater.pipelines.runtime.objects import Datum as Datum
-    from headwater.pipelines.runtime.objects import File as File
-    from headwater.pipelines.runtime.objects import Input as Input
-    from headwater.pipelines.runtime.objects import Out as Output
+    from headwater.pipelines.runtime.calling.objects import Datum as Datum
+    from headwater.pipelines.runtime.calling.objects import File as File
+    from headwater.pipelines.runtime.calling.objects import Input as Input
+    from headwater.pipelines.runtime.calling.objects import Out as Output
     from headwater.pipelines.spec.python import cron as cron
     from headwater.pipelines.spec.python import cross as cross
     from headwater.pipelines.spec.python import files as files
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _PYTHON = "headwater.pipelines.spec.python"
-_OBJECTS = "headwater.pipelines.runtime.objects"
+_OBJECTS = "headwater.pipelines.runtime.calling.objects"
 _HOMES = {
     "Datum": f"{_OBJECTS}:Datum",
     "File": f"{_OBJECTS}:File",

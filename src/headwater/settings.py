@@ -42,6 +42,7 @@ _USER_CODE = (
     "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
 )
+_READ_TOO = ("PWD", "SHELL", "TERM", "IFS", "BASH_ENV", "LD_PRELOAD", "PYTHONHOME", "PYTHONUNBUFFERED")
 # How podman and docker find their settings and their engine.
 _CONTAINERS = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "DOCKER_HOST", "XDG_RUNTIME_DIR")
 
@@ -130,8 +131,12 @@ def user_environment(extra: Mapping[str, str] | None = None, *, threads: int = 1
     Numeric libraries get so many threads, unless the machine's environment says otherwise: there
     is a process for each core already, and many threads of each would stand in one another's way.
     """
-    few = dict.fromkeys(_THREADS, str(threads))
-    return few | _kept(_INHERITED + _USER_CODE) | dict(extra or {})
+    return thread_variables(threads) | _kept(_INHERITED + _USER_CODE) | dict(extra or {})
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Returns the variables by which numeric libraries start so many threads."""
+    return dict.fromkeys(_THREADS, str(threads))
 
 
 def container_environment() -> dict[str, str]:
@@ -141,6 +146,11 @@ def container_environment() -> dict[str, str]:
 
 def _kept(names: Iterable[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def is_read_by_programs(variable: str) -> bool:
+    """Tells whether an environment variable has a meaning to programs, or is one of Headwater's own."""
+    return variable in _INHERITED + _USER_CODE + _READ_TOO or variable.startswith(("HEADWATER_", "PACH_"))
 
 
 def change_variables(changes: Mapping[str, str | None]) -> None:

@@ -17,6 +17,10 @@ class Progress(Protocol):
         """A piece of work begins; `total` in steps and `size_bytes` where they are known."""
         ...
 
+    def expect(self, total: int) -> None:
+        """How many steps there are is known by now, or otherwise than before."""
+        ...
+
     def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
         """So many more steps are done, and bytes where the work is measured in them."""
         ...
@@ -30,6 +34,9 @@ class Silent:
     """Progress that nobody watches."""
 
     def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
+        """Hears nothing."""
+
+    def expect(self, total: int) -> None:
         """Hears nothing."""
 
     def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:

@@ -1,9 +1,12 @@
 """What jobs come to together, and how documents show themselves in a notebook."""
 
+import msgspec
 import pytest
 
 from headwater.api.documents import DatumCounts, JobInfo, JobState, Listing, PipelineInfo, PlanInfo, SetInfo
 from headwater.pipelines.job_documents import set_document
+from headwater.pipelines.job_progress import JobProgress
+from headwater.telemetry import Silent
 
 
 def job(state: JobState, *, run: int = 0, pipeline: str = "words") -> JobInfo:
@@ -52,6 +55,61 @@ def test_counts_name_what_there_is_beside_what_ran_and_was_kept() -> None:
     assert str(DatumCounts(run=1, dropped=2, failed=3)) == "1 run, 0 kept, 2 dropped, 3 failed"
 
 
+def test_a_job_under_way_says_of_how_many_that_run_once_that_is_known() -> None:
+    unknown, known = job("running", run=3), msgspec.structs.replace(job("running", run=4), total=10)
+    ended = msgspec.structs.replace(job("succeeded", run=8), total=10)
+
+    assert (unknown.to_run, unknown.progress) == (None, "3 run, 2 kept")
+    assert (known.to_run, known.progress) == (8, "4 of 8 run, 2 kept")
+    assert (ended.to_run, ended.progress) == (8, "8 run, 2 kept")
+    assert set_document("s", [known, unknown]).progress == "7 run, 4 kept"
+    assert set_document("s", [known, ended]).progress == "12 of 16 run, 4 kept"
+    assert set_document("s", [ended, ended]).progress == "16 run, 4 kept"
+    assert "4 of 8 run, 2 kept" in known._repr_html_()
+    assert ">10</td>" in known._repr_html_()
+    assert "4 of 8 run, 2 kept" in set_document("s", [known])._repr_html_()
+    assert "4 of 8 run, 2 kept" in Listing([known])._repr_html_()
+
+
+class Heard(Silent):
+    """Progress that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def start(self, what: str, total: int | None = None, *, size_bytes: int | None = None) -> None:
+        self.told.append(("start", what, total))
+
+    def expect(self, total: int) -> None:
+        self.told.append(("expect", total))
+
+    def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
+        self.told.append((steps, note))
+
+    def finish(self, note: str = "") -> None:
+        self.told.append(("finish",))
+
+
+def test_who_waits_hears_what_runs_and_how_much_that_is_when_it_becomes_known() -> None:
+    heard = Heard()
+    progress = JobProgress(heard)
+
+    for seen in (job("queued"), job("running", run=3), job("running", run=5), job("succeeded", run=8)):
+        total = 10 if seen.datums.run > 3 else None
+        progress.show(msgspec.structs.replace(seen, total=total))
+    progress.finish()
+
+    assert heard.told == [
+        ("start", "words", None),
+        (0, "words queued; 2 kept"),
+        (3, "words running; 2 kept"),
+        ("expect", 8),
+        (2, "words running; 2 kept"),
+        (3, "words succeeded; 2 kept"),
+        ("finish",),
+    ]
+
+
 def test_documents_show_themselves_in_a_notebook_without_letting_names_be_markup() -> None:
     one = job("failed", pipeline="<b>words</b>")
     pipeline = PipelineInfo(
@@ -85,3 +143,12 @@ def test_a_list_shows_itself_in_a_notebook_as_a_table_of_what_is_short() -> None
     assert "1 run, 2 kept" in page
     assert "stats" not in page
     assert "none" in Listing([])._repr_html_()
+
+
+def test_who_waits_for_a_job_that_is_kept_up_hears_why() -> None:
+    heard = Heard()
+    kept_up = msgspec.structs.replace(job("finishing", run=1), error="The folder is full.\nMore.")
+
+    JobProgress(heard).show(kept_up)
+
+    assert heard.told[-1] == (1, "words finishing (The folder is full.); 2 kept")

@@ -3,6 +3,7 @@
 import pytest
 
 from headwater.pipelines import FilesInput, InvalidSpec, OutputSpec, PipelineSpec
+from headwater.pipelines.errors import SpecTooNew
 from headwater.pipelines.spec import read_spec
 
 
@@ -24,8 +25,15 @@ def test_a_spec_read_back_is_the_spec() -> None:
     assert read_spec(spec(a=1).canonical()) == spec(a=1)
 
 
-def test_a_stored_spec_of_another_form_is_refused_with_what_to_do() -> None:
-    with pytest.raises(InvalidSpec) as caught:
+def test_a_stored_spec_with_a_field_of_later_names_it_and_what_to_do() -> None:
+    with pytest.raises(SpecTooNew, match="colour") as caught:
         read_spec(b'{"name": "x", "colour": 1}')
+
+    assert "Upgrade this machine" in caught.value.hint
+
+
+def test_bytes_that_are_no_spec_are_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        read_spec(b'{"name": ')
 
     assert "Submit it again" in caught.value.hint

@@ -15,7 +15,7 @@ from headwater.repos import (
     RepoNotFound,
     Repos,
 )
-from headwater.repos.store import moves_of
+from headwater.repos.rows.store import moves_of
 from headwater.storage import Storage
 from tests.repos.history import Floor, change, files, several
 

@@ -26,7 +26,7 @@ from headwater.repos import (
     Repo,
     Repos,
 )
-from headwater.repos.history_store import roots
+from headwater.repos.rows.history_store import roots
 from headwater.storage import InvalidPath, PathCollision, Storage
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.repos import Repo, View
-from headwater.repos.glob import read_glob
+from headwater.repos.reading.glob import read_glob
 from headwater.storage import FileEntry, Tree
 
 

@@ -6,8 +6,8 @@ from headwater.db import Catalog
 from headwater.errors import InvalidInput
 from headwater.ids import CommitId
 from headwater.repos import Commit, CommitNotFound, RefNotFound, Repo, Repos
-from headwater.repos.commit_store import ancestors
-from headwater.repos.path_log import changing
+from headwater.repos.reading.path_log import changing
+from headwater.repos.rows.commit_store import ancestors
 from headwater.storage import InvalidPath, Storage
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.repos.pieces import Pieces
+from headwater.repos.committing.pieces import Pieces
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(0, 200))

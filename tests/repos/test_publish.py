@@ -22,7 +22,7 @@ from headwater.repos import (
     Repos,
     Trees,
 )
-from headwater.repos.tables import commits as commits_table
+from headwater.repos.rows.tables import commits as commits_table
 from headwater.storage import Put, Storage, open_store
 
 

@@ -121,7 +121,7 @@ def test_many_go_in_batches_and_what_is_kept_does_not_stop_them(repos: Repos, re
 def test_a_call_that_was_cut_off_is_finished_by_the_next(
     catalog: Catalog, repos: Repos, reviews: Repo, storage: Storage
 ) -> None:
-    from headwater.repos import history_store
+    from headwater.repos.rows import history_store
 
     ids = several(reviews, 3)
     with catalog.write() as conn:  # as a process leaves it that dies between the two steps

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headwater.api.documents import TextDiff
 from headwater.repos import PathNotFound, Repo, Repos
-from headwater.repos.text_diff import compare, texts
+from headwater.repos.reading.text_diff import compare, texts
 from headwater.storage import InvalidPath, Storage
 
 

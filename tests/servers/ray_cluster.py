@@ -31,7 +31,7 @@ from typing import Any
 
 import pytest
 
-from headwater.pipelines.runtime.processes import descendants
+from headwater.pipelines.runtime.launch.processes import descendants
 from tests.servers.processes import no_server
 
 ROOT = Path(__file__).resolve().parents[2]

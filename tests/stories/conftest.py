@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories.counting import REVIEWS, TOTAL, WORDS
 from tests.stories.program import Command, Running, Start, commands_in, program_in, stop_workers, train
 
 IRIS = """\
@@ -90,3 +91,37 @@ def production(
     """Runs command lines in a copy of the deployed workspace."""
     shutil.copytree(deployed, tmp_path, dirs_exist_ok=True)
     return commands_in(tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder with three reviews, two specs beside its workspace, and both pipelines run; copy it."""
+    import headwater as hw
+
+    folder = tmp_path_factory.mktemp("counted")
+    (folder / "words.py").write_text(WORDS)
+    (folder / "total.yaml").write_text(TOTAL)
+    with hw.open(folder, create=True) as workspace:
+        with workspace.repo("reviews", create=True).commit("main") as commit:
+            for name, text in REVIEWS.items():
+                commit.put(name, text)
+        workspace.pipelines.create_all(folder / "words.py", folder / "total.yaml")
+        workspace.jobs.wait(commit)
+    stop_workers(folder)
+    return folder
+
+
+@pytest.fixture
+def counted(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Runs command lines where both pipelines exist and have run."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    yield commands_in(tmp_path, monkeypatch, capfd)
+    stop_workers(tmp_path)
+
+
+@pytest.fixture
+def asked(prepared: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs command lines that change nothing, in the workspace that the others copy."""
+    return commands_in(prepared, monkeypatch, capfd)

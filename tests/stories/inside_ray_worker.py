@@ -107,7 +107,7 @@ def test_a_gpu_where_there_is_none_is_named_and_not_waited_for(
     job = _newest(places[executor], "shown")
 
     assert job.state == "failed"
-    assert "'pipelines.transform' wants 1 core, 1 GPU, and " in str(job.error)
+    assert "What is to run wants 1 core, 1 GPU, and " in str(job.error)
     assert "0 GPUs" in str(job.error)
 
 

@@ -1,4 +1,4 @@
-"""The program as a process: run until it ends, or beside the test; and what tests wait with."""
+"""The program as a process: run until it ends, or beside the test."""
 
 import io
 import json
@@ -8,20 +8,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from headwater.cli import main
+from tests.waiting import PATIENCE_S, until
 
-T = TypeVar("T")
 PROGRAM = (sys.executable, "-m", "headwater")
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -111,17 +109,6 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
     folders = [str(Path(sys.executable).parent), kept.get("PATH", "")]
     return kept | {"PATH": os.pathsep.join(folder for folder in folders if folder)}
-
-
-def until(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
-    """Returns the first thing that `look` finds; fails, naming what it waited for, when that takes too long."""
-    over_s = time.monotonic() + patience_s
-    while time.monotonic() < over_s:
-        found = look()
-        if found is not None and found is not False:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"Waited {patience_s:.0f} s in vain for {what}.")
 
 
 def program_in(folder: Path) -> Command:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import headwater as hw
-from tests.stories.program import Command, Ended, commands_in, stop_workers, until
+from tests.stories.program import Command, Ended, commands_in, stop_workers
+from tests.waiting import until
 
 FILES = {"1.txt": "A fine film.", "2.txt": "Too long."}
 
@@ -97,6 +98,7 @@ def test_a_job_of_a_pipeline_that_runs_for_ever_is_not_looked_for(headwater: Com
         ("pipeline", "plan", "producing"),
         ("pipeline", "plan", "-f", "spec.yaml"),
         ("pipeline", "shell", "producing", "--datum", "0123456789ab"),
+        ("pipeline", "tick", "producing"),
         ("job", "wait", "producing"),
     ):
         ended = headwater(*words, "--json", status=1)
@@ -105,18 +107,47 @@ def test_a_job_of_a_pipeline_that_runs_for_ever_is_not_looked_for(headwater: Com
     headwater("pipeline", "delete", "producing")
 
 
-def test_a_table_of_jobs_names_one_failed_datum_and_counts_the_others(headwater: Command) -> None:
+def test_a_table_of_jobs_counts_the_datums_that_failed_alike_and_names_some(headwater: Command) -> None:
     create(headwater, spec("all-bad", "exit 7"))
-    headwater("job", "wait", "all-bad", status=1)
+    failed = headwater("job", "wait", "all-bad", status=1).err
 
     told = headwater("job", "list", "--pipeline", "all-bad").out
     job = headwater("job", "list", "--pipeline", "all-bad", "--json").document["items"][0]["id"]
     datums = headwater("job", "datums", job).out
 
     assert len(told.splitlines()) == 2
-    assert "1.txt" in told
-    assert "(and 1 more)" in told
+    assert "2 datums: The command 'sh' ended with status 7." in told
+    assert ", e.g. reviews:/1.txt, reviews:/2.txt" in told
     assert all(len(line.split()[0]) == 12 for line in datums.splitlines()[1:])
+    assert failed.count("ended with status 7") == 1
+
+
+def test_a_pipeline_where_a_job_was_meant_leads_to_its_jobs(headwater: Command) -> None:
+    create(headwater, spec("not-a-job", COPY))
+
+    told = {
+        tuple(words): headwater(*words, status=1).err
+        for words in (("job", "show", "not-a-job"), ("job", "logs", "not-a-job"))
+    }
+
+    for text in told.values():
+        assert "It is a pipeline: `headwater job list --pipeline not-a-job`" in text
+
+
+def test_a_worker_without_processes_is_refused(headwater: Command) -> None:
+    assert "-3 datums cannot run at once" in headwater("worker", "--processes", "-3", status=1).err
+
+
+def test_of_a_spec_that_holds_several_the_one_that_is_named_is_planned(headwater: Command) -> None:
+    Path("two.yaml").write_text(f"{spec('planned-one', COPY)}---\n{spec('planned-two', COPY)}")
+
+    planned = headwater("pipeline", "plan", "planned-two", "-f", "two.yaml").out
+    unnamed = headwater("pipeline", "plan", "-f", "two.yaml", status=1).err
+    missing = headwater("pipeline", "plan", "planned-tow", "-f", "two.yaml", status=1).err
+
+    assert "planned-two: 2 of 2 datums would run" in planned
+    assert "`headwater pipeline plan planned-one -f SPEC`" in unnamed
+    assert "Did you mean 'planned-two'" in missing
 
 
 def test_a_cycle_is_refused_with_the_way_it_goes(headwater: Command) -> None:

@@ -19,8 +19,8 @@ from tests.stories.program import (
     program_in,
     step_of,
     stop_workers,
-    until,
 )
+from tests.waiting import until
 
 PATIENCE_S = 60
 TARGETS = ("SepalLength", "SepalWidth", "PetalLength", "PetalWidth", "Species")

@@ -15,7 +15,8 @@ import pytest
 
 import headwater as hw
 from headwater.workspace import Workspace
-from tests.stories.program import PROGRAM, Command, Start, environment, query, until
+from tests.stories.program import PROGRAM, Command, Start, environment, query
+from tests.waiting import until
 
 REQUEST = """\
 model: iris

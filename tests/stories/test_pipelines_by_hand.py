@@ -2,66 +2,16 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import headwater as hw
 from headwater.api.documents import SetInfo
-from tests.stories.program import Command, commands_in, stop_workers
+from tests.stories.counting import REVIEWS, WORDS
+from tests.stories.program import Command, stop_workers
 
-WORDS = '''\
-import headwater as hw
-
-
-@hw.pipeline(input=hw.files("reviews", glob="/*"))
-def words(reviews, out):
-    """Counts words."""
-    for file in reviews.files():
-        print("counting", file.path)
-        out.write(file.name, f"{len(file.read_text().split())}\\n")
-'''
-TOTAL = """\
-name: total
-input: {files: {repo: words, glob: /}}
-transform:
-  command: cat "$HEADWATER_INPUT"/words/* | awk '{n += $1} END {print n}' > "$HEADWATER_OUTPUT/total.txt"
-"""
 JOB_FIELDS = {"id", "pipeline", "commit", "state", "datums", "started", "finished", "error"}
-REVIEWS = {"1.txt": "A fine film.", "2.txt": "Too long.", "3.txt": "Very funny, and short."}
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a folder with three reviews, two specs beside its workspace, and both pipelines run; copy it."""
-    folder = tmp_path_factory.mktemp("counted")
-    (folder / "words.py").write_text(WORDS)
-    (folder / "total.yaml").write_text(TOTAL)
-    with hw.open(folder, create=True) as workspace:
-        with workspace.repo("reviews", create=True).commit("main") as commit:
-            for name, text in REVIEWS.items():
-                commit.put(name, text)
-        workspace.pipelines.create_all(folder / "words.py", folder / "total.yaml")
-        workspace.jobs.wait(commit)
-    stop_workers(folder)
-    return folder
-
-
-@pytest.fixture
-def counted(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Command]:
-    """Runs command lines where both pipelines exist and have run."""
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    yield commands_in(tmp_path, monkeypatch, capfd)
-    stop_workers(tmp_path)
-
-
-@pytest.fixture
-def asked(prepared: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs command lines that change nothing, in the workspace that the others copy."""
-    return commands_in(prepared, monkeypatch, capfd)
 
 
 def test_pipelines_of_several_files_are_created_and_run_through(asked: Command) -> None:
@@ -99,7 +49,7 @@ def test_what_a_person_reads_of_a_set_names_each_pipeline(asked: Command) -> Non
     told = asked("job", "wait", "reviews@main").out
 
     assert re.search(r"^succeeded: 4 run, 0 kept$", told, re.MULTILINE)
-    assert re.search(r"^\w{32} +words +succeeded +3 run, 0 kept", told, re.MULTILINE)
+    assert re.search(r"^\w{12} +words +succeeded +3 run, 0 kept", told, re.MULTILINE)
 
 
 def test_a_plan_says_beforehand_what_would_run_and_why(asked: Command, tmp_path: Path) -> None:

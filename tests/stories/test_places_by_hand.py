@@ -15,7 +15,8 @@ import pytest
 from headwater.clock import SystemClock
 from headwater.settings import place_of
 from headwater.workspace.places import open_place
-from tests.stories.program import Command, Ended, Start, program_in, until
+from tests.stories.program import Command, Ended, Start, program_in
+from tests.waiting import until
 
 REQUEST = """\
 model: iris

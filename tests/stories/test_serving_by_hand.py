@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from headwater.demos.client import SteadyClient
-from tests.stories.program import Command, Running, Start, commands_in, program_in, until
+from tests.stories.program import Command, Running, Start, commands_in, program_in
+from tests.waiting import until
 
 ROW = {"SepalLength": 5.1, "SepalWidth": 3.5, "PetalLength": 1.4, "PetalWidth": 0.2, "ResultTargetValue": 0}
 SOME = "?target=PetalWidth"

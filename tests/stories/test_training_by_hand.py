@@ -8,7 +8,8 @@ import pytest
 
 import headwater as hw
 from headwater.api.documents import JobInfo
-from tests.stories.program import Command, commands_in, train, until
+from tests.stories.program import Command, commands_in, train
+from tests.waiting import until
 
 TARGETS = ["SepalLength", "SepalWidth", "PetalLength", "PetalWidth", "ResultTargetValue"]
 ROW = {"SepalLength": 5.1, "SepalWidth": 3.5, "PetalLength": 1.4, "PetalWidth": 0.2, "ResultTargetValue": 0}

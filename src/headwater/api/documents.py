@@ -4,11 +4,12 @@ One struct per noun. Times are RFC 3339 in UTC, sizes bytes, ids strings.
 Adding a field is compatible; renaming or removing one is not.
 """
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
-from headwater.api.html import listing_html
+from headwater.api.care import FindingInfo, MoveInfo, SettingInfo, SweepInfo, WorkspaceInfo
+from headwater.api.html import ShownFields, fields_html, listing_html, size_text, table_html
 from headwater.api.pipelines import (
     DatumCounts,
     DatumInfo,
@@ -22,6 +23,7 @@ from headwater.api.pipelines import (
     PlanReason,
     PlanRow,
     ProcessInfo,
+    RemovalInfo,
     SetInfo,
 )
 
@@ -29,16 +31,22 @@ __all__ = [  # beside what is defined below
     "DatumCounts",
     "DatumInfo",
     "DatumState",
+    "FindingInfo",
     "JobInfo",
     "JobState",
     "LogInfo",
+    "MoveInfo",
     "PipelineInfo",
     "PipelineState",
     "PlanInfo",
     "PlanReason",
     "PlanRow",
     "ProcessInfo",
+    "RemovalInfo",
     "SetInfo",
+    "SettingInfo",
+    "SweepInfo",
+    "WorkspaceInfo",
 ]
 
 T = TypeVar("T")
@@ -55,7 +63,7 @@ class Listing(msgspec.Struct, Generic[T], frozen=True):
     next: str | None = None
 
     def _repr_html_(self) -> str:
-        return listing_html(self.items)
+        return listing_html(self.items, self.next)
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -67,7 +75,7 @@ class Provenance(msgspec.Struct, frozen=True):
     role: str
 
 
-class FileInfo(msgspec.Struct, frozen=True):
+class FileInfo(ShownFields, msgspec.Struct, frozen=True):
     """A file or folder of a commit; a folder's hash is its folder digest."""
 
     path: str
@@ -76,79 +84,7 @@ class FileInfo(msgspec.Struct, frozen=True):
     kind: Literal["file", "folder"]
 
 
-class WorkspaceInfo(msgspec.Struct, frozen=True):
-    """A workspace: where it is, what is in it.
-
-    `size` is that of the repos' heads, `stored` what all commits take, and
-    `named` what they would take if each had files of its own; `deduplicated`
-    is the share of `named` that is not stored again. `unpacked` bytes still
-    lie in the catalog; `reserved` segments are being written.
-    """
-
-    url: str
-    catalog: str
-    objects: str
-    version: str
-    repos: int
-    size: int
-    stored: int
-    named: int = 0
-    deduplicated: float = 0.0
-    unpacked: int = 0
-    reserved: int = 0
-    packed_objects: int = 0
-
-
-class SweepInfo(msgspec.Struct, frozen=True):
-    """What `gc` freed: segments, their bytes, whole objects, reservations that ran out, objects that nothing named."""
-
-    segments: int
-    size: int
-    objects: int
-    reservations: int
-    orphans: int
-    erased: int
-    kept: int
-    packed: int
-
-
-class FindingInfo(msgspec.Struct, frozen=True):
-    """Something that `check` found wrong, where it lies, and the commits and paths that it touches."""
-
-    kind: str
-    what: str
-    where: str
-    segment: int | None
-    object: str | None
-    offset: int | None
-    commits: list[str]
-    paths: list[str]
-    advice: str
-    repaired: str
-    damage: bool
-
-
-class SettingInfo(msgspec.Struct, frozen=True):
-    """A setting of the workspace: its dotted name, its value, and what it is by default."""
-
-    name: str
-    value: Any
-    default: Any
-
-
-class MoveInfo(msgspec.Struct, frozen=True):
-    """A move of a workspace to another place: from where, to where, how it ended, and how much this run brought."""
-
-    id: str
-    source: str
-    target: str
-    state: Literal["moving", "moved", "copied", "abandoned"]
-    rows: int
-    objects: int
-    size: int
-
-
-class RepoInfo(msgspec.Struct, frozen=True):
+class RepoInfo(ShownFields, msgspec.Struct, frozen=True):
     """A repo; size and files are those of its main branch."""
 
     name: str
@@ -159,7 +95,7 @@ class RepoInfo(msgspec.Struct, frozen=True):
     files: int
 
 
-class BranchInfo(msgspec.Struct, frozen=True):
+class BranchInfo(ShownFields, msgspec.Struct, frozen=True):
     """A branch or tag and the commit that it names; of a branch just moved, `set` is that of the jobs it started."""
 
     name: str
@@ -194,6 +130,15 @@ class CommitInfo(msgspec.Struct, frozen=True):
     provenance: list[Provenance]
     metadata: dict[str, str] = {}
     purged: PurgeInfo | None = None
+    shown_in_lists: ClassVar = ("id", "branch", "created", "files", "size", "state", "message")
+
+    def _repr_html_(self) -> str:
+        told: dict[str, object] = {"id": self.id, "branch": self.branch, "parent": self.parent}
+        told |= {"created": self.created, "files": self.files, "size": size_text(self.size)}
+        told |= {"message": self.message, "metadata": self.metadata, "set": self.set}
+        rows = ((one.role, one.kind, one.repo, one.id) for one in self.provenance)
+        made_of = table_html(("role", "kind", "of", "id"), rows) if self.provenance else ""
+        return fields_html(f"Commit {self.repo}@{self.id[:12]}: {self.state}", told, made_of)
 
 
 class ConflictSide(msgspec.Struct, frozen=True):
@@ -305,6 +250,15 @@ class VersionInfo(msgspec.Struct, frozen=True):
         """The test scores: target → metric → value."""
         return {one.target: one.scores for one in self.targets}
 
+    def _repr_html_(self) -> str:
+        rows = (
+            (one.target, one.task, one.algorithm, one.rows.train, one.rows.test, _few(one.scores))
+            for one in self.targets
+        )
+        table = table_html(("target", "task", "algorithm", "train", "test", "scores"), rows)
+        told = {"data": self.data, "created": self.created, "environments": self.environments}
+        return fields_html(f"Model {self.ref}", told, table)
+
 
 class ModelInfo(msgspec.Struct, frozen=True):
     """A model: its newest version and which version each environment has."""
@@ -383,3 +337,7 @@ class WhyStep(msgspec.Struct, frozen=True):
     ref: str
     what: str
     because: str
+
+
+def _few(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {score:.3f}" for name, score in scores.items())

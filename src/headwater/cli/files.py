@@ -44,10 +44,11 @@ def put(
         append: Add to the end of files instead of replacing them
     """
     told = metadata_of(meta)
-    with open_here() as workspace, output.progress() as progress:
-        made = workspace.put(
-            target, sources, message=message, metadata=told, append=append, progress=progress
-        )
+    with open_here() as workspace:
+        with output.progress() as progress:
+            made = workspace.put(
+                target, sources, message=message, metadata=told, append=append, progress=progress
+            )
         output.show(made)
 
 
@@ -64,8 +65,10 @@ def get(ref: str, *, to: Annotated[Path, Parameter(name=["--to", "-o"], allow_le
     if str(to) == "-":
         cat(ref)
         return
-    with open_here() as workspace, output.progress() as progress:
-        output.show(workspace.get(ref, to, progress=progress))
+    with open_here() as workspace:
+        with output.progress() as progress:
+            copied = workspace.get(ref, to, progress=progress)
+        output.show(copied)
 
 
 def cat(ref: str, *, span: Annotated[str, Parameter(name="--range")] = ":") -> None:

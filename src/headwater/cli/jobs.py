@@ -46,17 +46,23 @@ def show_job(id: str) -> None:
 
 
 @job.command(name="wait")
-def wait_for(what: str) -> None:
-    """Wait for a job, or for all that a commit has caused; fails as soon as one of them has
+def wait_for(what: str, /, *more: str) -> None:
+    """Wait for jobs, or for all that commits have caused; fails as soon as one of them has
 
     Example:
         headwater job wait reviews@main
 
     Args:
-        what: A job, a commit, a commit set, or a ref such as REPO@BRANCH
+        what: A job, a pipeline for its newest job, a commit, a commit set, or a ref such as REPO@BRANCH
+        more: Others, to wait for all of them
     """
-    with open_here() as workspace, output.progress() as progress:
-        output.show(workspace.jobs.wait(what, progress=progress))
+    with open_here() as workspace:
+        with output.progress() as progress:
+            jobs = workspace.jobs
+            ended = (
+                jobs.wait_all(what, *more, progress=progress) if more else jobs.wait(what, progress=progress)
+            )
+        output.show(ended)
 
 
 @job.command(name="logs")
@@ -90,7 +96,7 @@ def show_logs(
 
 @job.command(name="cancel")
 def cancel_job(id: str) -> None:
-    """Cancel a job that has not ended
+    """Cancel a job that has not ended; what its datums have made so far is dropped
 
     Example:
         headwater job cancel 3f9c5a01
@@ -111,7 +117,7 @@ def list_datums(id: str, *, state: str | None = None, all: Annotated[bool, Flag]
 
     Args:
         id: The job, or the beginning of its id
-        state: Only those in this state: succeeded, failed or recovered
+        state: Only those in this state: succeeded, failed, recovered or running
         all: Also those that earlier jobs have run and this one kept
     """
     with open_here() as workspace:

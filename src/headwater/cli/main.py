@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from headwater.cli import output
 from headwater.cli.options import MissingValue, Options, take_options
@@ -124,7 +124,7 @@ def _run(line: Sequence[str]) -> int:
     try:
         status = build_app()(list(line), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        output.fail_usage(str(error))
+        output.fail_usage(*_told(error))
         return 2
     except Error as error:
         if output.options().debug:
@@ -139,6 +139,15 @@ def _run(line: Sequence[str]) -> int:
         output.fail(Internal(error))
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _told(error: CycloptsError) -> tuple[str, str]:
+    """Returns what is wrong with a line, and what shows how to write it."""
+    command = " ".join(("headwater", *(error.command_chain or ())))
+    hint = f"`{command} --help` shows what it takes, with an example."
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"`{command}` has no use for {' '.join(map(repr, error.unused_tokens))}.", hint
+    return str(error), hint
 
 
 def _example(command: Callable[..., Any] | None) -> str:

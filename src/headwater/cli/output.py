@@ -94,8 +94,8 @@ def fail(error: "Error") -> None:
         told = {"kind": error.kind, "message": error.message, "hint": error.hint, "details": error.details}
         sys.stderr.write(msgspec.json.encode({"error": told}).decode() + "\n")
     else:
-        single = [_single(one) for one in error.details if "message" in one]
-        more = [text for text in single if text not in error.message]
+        single = dict.fromkeys(_single(one) for one in error.details if "message" in one)
+        more = [text for text in single if text.removesuffix(".") not in error.message]
         lines = [f"Error: {error.message}", *(f"  - {text}" for text in more[:_MOST_DETAILS])]
         if len(more) > _MOST_DETAILS:
             lines.append(f"  … and {len(more) - _MOST_DETAILS} more (--json has them all)")
@@ -109,11 +109,10 @@ def _single(detail: dict[str, Any]) -> str:
     return f"{'' if row is None else f'Row {row}: '}{detail['message']}"
 
 
-def fail_usage(text: str) -> None:
+def fail_usage(text: str, hint: str = "See `headwater --help`, or put --help behind a command.") -> None:
     """Shows that the line could not be understood."""
     import msgspec
 
-    hint = "See `headwater --help`, or put --help behind a command."
     if options().as_json:
         told = {"kind": "usage", "message": text, "hint": hint, "details": []}
         sys.stderr.write(msgspec.json.encode({"error": told}).decode() + "\n")

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from headwater.api import documents as doc
-from headwater.cli.texts import size_text
+from headwater.api.html import size_text
+from headwater.cli.grid import draw
+from headwater.cli.texts import printable, second_text
 
 Row = tuple[str, ...]
 
@@ -27,12 +28,12 @@ _RUNS = ("new", "input-changed", "code-changed", "failed-before", "forced")
 
 def _pipeline(item: doc.PipelineInfo) -> Row:
     last = "-" if item.last_job is None else f"{item.last_state} {item.last_job[:_ID]}"
-    return (item.name, item.kind, str(item.version), item.state, ", ".join(item.inputs), item.output, last)
+    return (item.name, item.kind, str(item.version), item.standing, ", ".join(item.inputs), item.output, last)
 
 
 def _job(item: doc.JobInfo) -> Row:
     note = _first_line(item.note or item.error or "")
-    return (item.id, item.pipeline, item.state, str(item.datums), item.created, note)
+    return (item.id[:_ID], item.pipeline, item.state, item.progress, second_text(item.created), note)
 
 
 def _plan_row(item: doc.PlanRow) -> Row:
@@ -61,7 +62,7 @@ def _first_line(text: str) -> str:
 
 
 def _log(item: doc.LogInfo) -> str:
-    return f"{item.label}  {item.line}"
+    return f"{printable(item.label)}{' (running)' if item.running else ''}  {item.line}"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -80,8 +81,11 @@ def _lines(console: Console, fields: Sequence[tuple[str, object]]) -> None:
 
 
 def _show_pipeline(item: doc.PipelineInfo, console: Console) -> None:
+    if item.removal is not None:
+        _show_removal(item.name, item.removal, console)
+        return
     last = "none" if item.last_job is None else f"{item.last_job} {item.last_state}"
-    head = [("name", item.name), ("about", item.description), ("kind", item.kind), ("state", item.state)]
+    head = [("name", item.name), ("about", item.description), ("kind", item.kind), ("state", item.standing)]
     reads = [("reads", ref) for ref in item.inputs]
     made = [("version", item.version), ("code", item.code), ("runs on", _versions(item.environment))]
     _lines(
@@ -97,12 +101,19 @@ def _show_pipeline(item: doc.PipelineInfo, console: Console) -> None:
     )
 
 
+def _show_removal(name: str, removal: doc.RemovalInfo, console: Console) -> None:
+    console.print(f"The pipeline {name!r} was deleted.")
+    cancelled = f", {removal.cancelled} of them cancelled" if removal.cancelled else ""
+    kept = None if removal.kept is None else f"the repo {removal.kept}: {removal.because}"
+    repos = [f"the repo {repo}" for repo in removal.repos]
+    jobs = f"{removal.jobs} {'job' if removal.jobs == 1 else 'jobs'}{cancelled}"
+    _lines(console, [("deleted", "\n".join([jobs, *repos])), ("kept", kept)])
+
+
 def _process(item: doc.ProcessInfo) -> list[tuple[str, object]]:
-    again = f", started again {item.restarts} times" if item.restarts else ""
-    process = f"{item.state} on {item.host} since {item.since}{again}"
     serves = [("serves", commit) for commit in item.commits]
     return [
-        ("process", process),
+        ("process", str(item)),
         ("answers at", item.url),
         *serves,
         ("last", item.last),
@@ -115,16 +126,17 @@ def _versions(environment: dict[str, str]) -> str:
 
 
 def _show_job(item: doc.JobInfo, console: Console) -> None:
-    known = "" if item.total is None else f", of {item.total} in all"
+    known = "" if item.total is None else f"; {item.total} in all"
     head = [("id", item.id), ("pipeline", f"{item.pipeline}, version {item.version}"), ("state", item.state)]
     times = [("created", item.created), ("started", item.started), ("finished", item.finished)]
     _lines(
         console,
         [
             *head,
-            ("datums", f"{item.datums}{known}"),
+            ("datums", f"{item.progress}{known}"),
             *(("reads", ref) for ref in item.inputs),
-            ("writes", item.commit),
+            ("writes", item.output),
+            ("commit", item.commit),
             ("set", item.set),
             ("because of", item.cause),
             *times,
@@ -149,29 +161,23 @@ def _figures(stats: dict[str, Any]) -> str:
 
 
 def _show_set(item: doc.SetInfo, console: Console) -> None:
+    if item.held_by:
+        names = ", ".join(item.held_by)
+        console.print(f"Paused, so that they and what only they start got no job: {names}")
     if not item.jobs:
         console.print("No pipeline had anything to do.")
         return
-    console.print(f"{item.state}: {item.datums}")
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    console.print(f"{item.state}: {item.progress}")
     headings, cells = LISTS[doc.JobInfo]
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading != "note")
-    for job in item.jobs:
-        table.add_row(*cells(job))
-    console.print(table)
+    draw(console, headings, map(cells, item.jobs), long=("note",))
 
 
 def _show_plan(item: doc.PlanInfo, console: Console) -> None:
     console.print(f"{item.pipeline}: {item.runs} of {item.total} datums would run")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("datums", "what", "why"):
-        table.add_column(heading, justify="right" if heading == "datums" else "left", no_wrap=True)
-    for reason, count in item.counts.items():
-        if count:
-            table.add_row(str(count), "run" if reason in _RUNS else reason, _REASONS[reason])
-    if table.row_count:
-        console.print(table)
+    told = [(reason, count) for reason, count in item.counts.items() if count]
+    rows = [(str(count), "run" if reason in _RUNS else reason, _REASONS[reason]) for reason, count in told]
+    if rows:
+        draw(console, ("datums", "what", "why"), rows, right=("datums",))
     if item.note:
         console.print(item.note)
 

@@ -16,6 +16,7 @@ Files = Annotated[
     Parameter(name=["--file", "-f"], consume_multiple=True, negative=(), help="YAML, JSON or Python"),
 ]
 Flag = Parameter(negative=())
+_SHOWN = 12
 Code = Annotated[str | None, Parameter(help="The folder of the code, instead of what the spec says")]
 AllowEmpty = Annotated[
     bool, Parameter(negative=(), help="Also where a glob matches nothing of what is there")
@@ -73,14 +74,23 @@ def update_pipeline(
 
 
 @pipeline.command(name="list")
-def list_pipelines() -> None:
+def list_pipelines(*, tree: Annotated[bool, Flag] = False) -> None:
     """List the pipelines of the workspace
 
     Example:
-        headwater pipeline list
+        headwater pipeline list --tree
+
+    Args:
+        tree: Show what feeds what instead, from the repos that come from outside downwards
     """
     with open_here() as workspace:
-        output.show(workspace.pipelines.list())
+        found = workspace.pipelines.list()
+    if tree and not output.options().as_json:
+        from headwater.api.graph import tree_lines
+
+        output.show(tree_lines(found.items))
+    else:
+        output.show(found)
 
 
 @pipeline.command(name="show")
@@ -159,11 +169,16 @@ def run_pipeline(
     Args:
         name: The pipeline
         at: What an input reads, as --at INPUT=REF; other inputs read what they always do
-        branch: The branch of the output repo that gets the result; named after the commits when absent
+        branch: The branch of the output repo that gets the result; a new one, which the answer names, when absent
     """
     with open_here() as workspace:
-        output.show(
-            workspace.pipelines.run(name, at=pairs_of(at, "inputs", form="--at INPUT=REF"), branch=branch)
+        started = workspace.pipelines.run(
+            name, at=pairs_of(at, "inputs", form="--at INPUT=REF"), branch=branch
+        )
+        output.show(started)
+        output.note(
+            f"The result goes to {started.output}: `headwater job wait {started.id[:_SHOWN]}` waits for it, "
+            f"`headwater ls {started.output}` lists it."
         )
 
 
@@ -215,7 +230,7 @@ def plan_pipeline(
 
     Args:
         name: The pipeline
-        file: A spec instead, of a pipeline that need not exist
+        file: A spec instead, of a pipeline that need not exist; of several in it, the one that is named
         rows: List the datums, each with its reason
     """
     with open_here() as workspace:

@@ -1,14 +1,31 @@
 """Progress on stderr: a bar on a terminal, plain lines in a pipe or a log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.measure import Measurement
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
 
+from headwater.cli.remaining import Remaining, left_text
 from headwater.telemetry import Progress
+
+# Columns give way where the terminal is narrow: which one, and down to what width; what is left of less than
+# two goes whole. The others say numbers, which mean something else when they are cut.
+_WHAT, _BAR, _NOTE = 1, 2, -1
+_GIVE_WAY = ((_NOTE, 12), (_BAR, 8), (_WHAT, 12), (_NOTE, 0), (_BAR, 0), (_WHAT, 0))
 
 
 @contextmanager
@@ -23,10 +40,57 @@ def open_progress(console: Console) -> Iterator[Progress]:
         BarColumn(bar_width=30),
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
+        _Left(),
         TextColumn("{task.fields[note]}"),
     )
-    with Bars(*columns, console=console, transient=True) as bars:
+    # What a command answers goes to stdout, also where that is a file and stderr the terminal.
+    with _Fitted(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         yield Bar(bars)
+
+
+class _Left(ProgressColumn):
+    """The time that is left; nothing where that cannot be said."""
+
+    def render(self, task: Task) -> Text:
+        """Says it as of now: it goes down while nothing is heard."""
+        remaining: Remaining = task.fields["remaining"]
+        left_s = remaining.left_s(task.total) if task.total else None
+        return Text("" if left_s is None or task.finished else left_text(left_s))
+
+
+class _Fitted(Bars):
+    """Bars on one line each, however narrow the terminal is; a line that breaks could not be taken away again."""
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """Draws the bars with columns that are as wide as there is room for."""
+        columns = [column for column in self.columns if not isinstance(column, str)]
+        rows = [[column(task) for column in columns] for task in tasks if task.visible]
+        table = Table.grid(padding=(0, 1, 0, 0))
+        if not rows:
+            return table
+        options = self.console.options
+        natural = [
+            max(Measurement.get(self.console, options, cell).maximum for cell in cells)
+            for cells in zip(*rows, strict=True)
+        ]
+        widths = _fit(natural, self.console.width - 1)
+        shown = [at for at, width in enumerate(widths) if width]
+        for at in shown:
+            table.add_column(width=widths[at], no_wrap=True, overflow="ellipsis")
+        for row in rows:
+            table.add_row(*(row[at] for at in shown))
+        return table
+
+
+def _fit(natural: list[int], room: int) -> list[int]:
+    """Returns how wide columns are on a line of so much room, a gap behind each."""
+    widths = list(natural)
+    for at, least in _GIVE_WAY:
+        over = sum(width + 1 for width in widths if width) - room
+        if over > 0 and widths[at] > least:
+            left = max(least, widths[at] - over)
+            widths[at] = left if left > 1 else 0
+    return widths
 
 
 class Lines:
@@ -41,6 +105,10 @@ class Lines:
         self._last = ""
         known = ([] if total is None else [str(total)]) + ([] if not size_bytes else [in_bytes(size_bytes)])
         self._say(f"{what} ({', '.join(known)}) …" if known else f"{what} …")
+
+    def expect(self, total: int) -> None:
+        """Says how much it is."""
+        self._say(f"  {total} in all")
 
     def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:  # noqa: ARG002 - a line has no bar to move
         """Says the note, where it is a new one."""
@@ -65,6 +133,7 @@ class Bar:
         """Draws with rich."""
         self._bars = bars
         self._task: TaskID | None = None
+        self._remaining = Remaining()
         self._steps = self._size = 0
         self._total: int | None = None
         self._whole: int | None = None
@@ -73,7 +142,16 @@ class Bar:
         """Begins a bar; it moves with the bytes where they are known."""
         self._steps = self._size = 0
         self._total, self._whole = total, size_bytes
-        self._task = self._bars.add_task(what, total=size_bytes or total, note="", count="")
+        self._remaining = Remaining()
+        self._task = self._bars.add_task(
+            what, total=size_bytes or total, note="", count="", remaining=self._remaining
+        )
+
+    def expect(self, total: int) -> None:
+        """Gives the bar an end, unless it moves with bytes."""
+        self._total = total
+        if self._task is not None and not self._whole:
+            self._bars.update(self._task, total=total)
 
     def advance(self, steps: int = 1, note: str = "", *, size_bytes: int = 0) -> None:
         """Moves it."""
@@ -87,12 +165,14 @@ class Bar:
             whole = "" if not self._whole else f" of {in_bytes(self._whole)}"
             count += f"{' files, ' if count else ''}{in_bytes(self._size)}{whole}"
         done = self._size if self._whole else self._steps
+        self._remaining.hear(done)
         self._bars.update(self._task, completed=done, note=note, count=count)
 
     def finish(self, note: str = "") -> None:
         """Takes the bar away and leaves the note as a line."""
         if self._task is not None:
             self._bars.remove_task(self._task)
+            self._bars.refresh()  # before somebody writes below it
             self._task = None
         if note:
             self._bars.console.print(f"  {note}", markup=False)

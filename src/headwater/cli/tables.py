@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from headwater.api import documents as doc
+from headwater.api.html import size_text
 from headwater.cli import pipeline_tables
-from headwater.cli.texts import score_text, size_text
+from headwater.cli.grid import draw
+from headwater.cli.texts import score_text, second_text
 
 Row = tuple[str, ...]
 
@@ -54,13 +55,7 @@ def _render_list(items: Iterable[Any], console: Console) -> None:
         for item in (first, *rows):
             _fields(item, console)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        right = heading in _RIGHT
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading not in _LONG)
-    for item in (first, *rows):
-        table.add_row(*cells(item))
-    console.print(table)
+    draw(console, headings, map(cells, chain((first,), rows)), long=_LONG, right=_RIGHT)
 
 
 def _fields(document: Any, console: Console) -> None:
@@ -97,7 +92,14 @@ def _match(item: doc.MatchInfo) -> Row:
 
 
 def _commit(item: doc.CommitInfo) -> Row:
-    return (item.id[:12], item.created, item.branch, str(item.files), size_text(item.size), item.message)
+    return (
+        item.id[:12],
+        second_text(item.created),
+        item.branch,
+        str(item.files),
+        size_text(item.size),
+        item.message,
+    )
 
 
 def _repo(item: doc.RepoInfo) -> Row:
@@ -105,7 +107,7 @@ def _repo(item: doc.RepoInfo) -> Row:
 
 
 def _branch(item: doc.BranchInfo) -> Row:
-    return (item.name, item.repo, (item.commit or "-")[:12], item.moved, _trigger(item.trigger))
+    return (item.name, item.repo, (item.commit or "-")[:12], second_text(item.moved), _trigger(item.trigger))
 
 
 def _trigger(item: dict[str, Any] | None) -> str:
@@ -135,12 +137,12 @@ def _version(item: doc.VersionInfo) -> Row:
         f"{one.target} {score_text(one.scores, 'r2', 'accuracy')}" for one in item.targets[:_SHOWN_TARGETS]
     )
     more = " …" if len(item.targets) > _SHOWN_TARGETS else ""
-    return (item.ref, item.created, ", ".join(item.environments) or "-", scores + more)
+    return (item.ref, second_text(item.created), ", ".join(item.environments) or "-", scores + more)
 
 
 _SHOWN_TARGETS = 5
 # Columns that may break into lines, so that the others stay whole on a narrow terminal.
-_LONG = ("message", "scores", "note", "path", "url", "environments", "inputs", "reads")
+_LONG = ("message", "scores", "note", "path", "url", "environments", "inputs", "reads", "follows")
 _RIGHT = ("size", "files", "version", "old", "new", "rows", "count")
 
 
@@ -223,22 +225,22 @@ def _show_version(item: doc.VersionInfo, console: Console) -> None:
     console.print(f"environments  {', '.join(item.environments) or '-'}")
     console.print(f"report        {item.report}")
     console.print(f"digest        {item.digest}")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("target", "task", "algorithm", "train", "test", "scores", "confidence"):
-        table.add_column(heading, justify="right" if heading in ("train", "test") else "left", no_wrap=True)
-    for one in item.targets:
-        scores = score_text(one.scores, "r2", "rmse", "accuracy", "log_loss")
-        confidence = score_text(one.confidence, "level", "coverage")
-        table.add_row(
+    rows = (
+        (
             one.target,
             one.task,
             one.algorithm,
             str(one.rows.train),
             str(one.rows.test),
-            scores,
-            confidence or "off",
+            score_text(one.scores, "r2", "rmse", "accuracy", "log_loss"),
+            score_text(one.confidence, "level", "coverage") or "off",
         )
-    console.print(table)
+        for one in item.targets
+    )
+    draw(console, _TARGET, rows, long=("scores", "confidence"), right=("train", "test"))
+
+
+_TARGET = ("target", "task", "algorithm", "train", "test", "scores", "confidence")
 
 
 def _show_commit(item: doc.CommitInfo, console: Console) -> None:

@@ -1,15 +1,20 @@
-"""How figures look to a person."""
+"""How figures and names look to a person."""
+
+import re
+
+# What moves the cursor, colours the screen, or turns the direction of writing: names may hold any sign.
+_ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def size_text(size: int | None) -> str:
-    """Writes a size for a person: `4.9 kB`, with 1 kB = 1,000 bytes."""
-    if size is None:
-        return "-"
-    number, units = float(size), ["B", "kB", "MB", "GB", "TB"]
-    while number >= 1000 and len(units) > 1:
-        number /= 1000
-        units.pop(0)
-    return f"{number:.0f} {units[0]}" if units[0] == "B" else f"{number:.1f} {units[0]}"
+def printable(text: str) -> str:
+    """Writes signs that would act on a terminal, or break a line, as what they are."""
+    return _ACTIVE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def second_text(time: str) -> str:
+    """Writes a time without the fraction of its second: `2026-10-02T09:30:00Z`."""
+    whole, point, _ = time.partition(".")
+    return whole + "Z" if point else time
 
 
 def score_text(scores: dict[str, float], *names: str) -> str:

@@ -25,9 +25,11 @@ def train(
         file: The request, YAML or JSON
         wait: Wait for the version, and show it
     """
-    with open_here() as workspace, output.progress() as progress:
-        sent = workspace.train(file)
-        output.show(sent.result(progress) if wait else sent.job)
+    with open_here() as workspace:
+        with output.progress() as progress:
+            sent = workspace.train(file)
+            told = sent.result(progress) if wait else sent.job
+        output.show(told)
 
 
 @request.command(name="list")
@@ -50,10 +52,10 @@ def show_request(id: str) -> None:
     """Show a training request
 
     Example:
-        headwater request show 3f9c…
+        headwater request show 3f9c5a01
 
     Args:
-        id: Its id
+        id: Its id, or the beginning of it
     """
     with open_here() as workspace:
         output.show(workspace.requests.get(id))
@@ -64,10 +66,10 @@ def cancel_request(id: str) -> None:
     """Cancel a training request that has not ended
 
     Example:
-        headwater request cancel 3f9c…
+        headwater request cancel 3f9c5a01
 
     Args:
-        id: Its id
+        id: Its id, or the beginning of it
     """
     with open_here() as workspace:
         output.show(workspace.requests.cancel(id))

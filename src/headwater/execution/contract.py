@@ -238,7 +238,7 @@ class ExecutorContract:
         for needs in (Needs(cpu=10_000), Needs(memory=2**60), Needs(gpu=100)):
             call = PureCall("upper", b"", needs)
             error = _error(NeedsUnmet, lambda call=call: executor.submit(call))  # type: ignore[misc]
-            assert "'upper' wants" in error.message
+            assert "What is to run wants" in error.message
         assert run(executor, "upper", b"on") == b"ON"
 
 

@@ -68,11 +68,12 @@ class NeedsUnmet(Refused):
     kind = "needs-unmet"
 
     def __init__(self, call: str, *, wants: str, has: str) -> None:
-        """Names the call, what it wants and what there is."""
+        """Says what the call wants and what there is; its name says nothing to who wrote the pipeline."""
         super().__init__(
-            f"{call!r} wants {wants}, and {has}.",
+            f"What is to run wants {wants}, and {has}.",
             hint="Ask for less in the pipeline's resources, or run a worker where there is more.",
         )
+        self.call = call
 
 
 class ClusterUnavailable(Unavailable):

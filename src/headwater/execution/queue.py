@@ -217,6 +217,12 @@ class Queue:
         with self.catalog.read() as conn:
             return store.info(conn, store.by_key(key)) is not None
 
+    def unheld(self, conn: sa.Connection, keys: Collection[str]) -> dict[str, TaskInfo]:
+        """Returns, of the unfinished tasks with these keys, those that no worker holds: nobody took them yet, or his lease is over."""
+        now_ms = self.catalog.now_ms(conn)
+        found = {one.key or "": one for one in store.by_keys(conn, keys)}
+        return {key: one for key, one in found.items() if one.state != "running" or one.due_ms <= now_ms}
+
     def counts(self) -> dict[str, int]:
         """Returns the number of tasks in each state: ready, delayed, running, done, failed."""
         with self.catalog.read() as conn:

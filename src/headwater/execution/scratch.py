@@ -24,9 +24,19 @@ class Scratch:
         self._parent = parent or Path(tempfile.gettempdir())
         self._parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(self._parent)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
-        self._lock: int | None = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
+            self._lock: int | None = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if self.lock.exists():
+                break
+            # Between the two calls above another pool has taken the folder for an abandoned one.
+            os.close(self._lock)
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked for as long as this lives."""
+        return self.path / _LOCK
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -59,8 +59,15 @@ def info(conn: sa.Connection, where: sa.ColumnElement[bool], *, lock: bool = Fal
     """Returns the task that `where` singles out; with `lock`, as it stays until the transaction ends."""
     query = sa.select(*_INFO).where(where)
     row = conn.execute(query.with_for_update() if lock else query).first()
-    if row is None:
-        return None
+    return None if row is None else _told(row)
+
+
+def by_keys(conn: sa.Connection, keys: Collection[str]) -> list[TaskInfo]:
+    """Returns the unfinished tasks with these keys."""
+    return [_told(row) for row in conn.execute(sa.select(*_INFO).where(tasks.c.key.in_(keys)))]
+
+
+def _told(row: Any) -> TaskInfo:
     return TaskInfo(
         id=TaskId(str(row.number)),
         task=Task(row.kind, row.payload),

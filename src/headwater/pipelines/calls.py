@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from headwater.errors import Error, Unavailable
+from headwater.pipelines.errors import OfEveryDatum
 from headwater.pipelines.sets import CallError, DatumCall, DatumResult, SetPayload, SetResult
 from headwater.storage import (
     ObjectStore,
@@ -97,6 +98,13 @@ def _carry_out(
     return DatumResult(datum.key, "succeeded", output.files, stats), output.segments
 
 
+def scope_of(error: Error) -> Literal["datum", "job", "job-for-now"]:
+    """Tells whether an error is one of the datum, or of all datums of the job."""
+    if not isinstance(error, OfEveryDatum):
+        return "datum"
+    return "job-for-now" if error.passes else "job"
+
+
 @contextmanager
 def reporting(stage: Stage) -> Iterator[None]:
     """Turns what is understood into a report; a bug of the function passes, with its traceback.
@@ -109,7 +117,7 @@ def reporting(stage: Stage) -> Iterator[None]:
     except Error as error:
         machine = stage != "function" and isinstance(error, Unavailable)
         raise Reported(
-            CallError(error.kind, error.message, error.hint, error.details, stage, machine)
+            CallError(error.kind, error.message, error.hint, error.details, stage, machine, scope_of(error))
         ) from error
     except OSError as error:
         if error.errno not in MACHINE_ERRORS:

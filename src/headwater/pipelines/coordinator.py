@@ -4,6 +4,9 @@ The task that brought the coordinator here is its lease: each transaction
 checks it, so a coordinator that was given up for dead can finish nothing.
 Which job comes next, and which it does for, is `dag`'s; what one job does is
 the engine's.
+
+While workers are upgraded one after the other, an older one may meet a
+pipeline that it does not know how to run. It leaves that to the others.
 """
 
 from collections.abc import Mapping
@@ -12,10 +15,14 @@ from headwater.db import LeaseLost
 from headwater.execution import Beat, Claim, Stopping
 from headwater.pipelines import store
 from headwater.pipelines.dag import advance, gathers, is_ready, take
-from headwater.pipelines.engine import Hold, Parts, run_job
+from headwater.pipelines.engine import Hold, Parts, PutOff, run_job
+from headwater.pipelines.errors import SpecTooNew
 from headwater.pipelines.kind import Kind
+from headwater.telemetry import logger
 
 _GATHER_S = 0.1
+# How long nobody takes what an older worker left; then any of them may, and the newer ones go on.
+_LEFT_S = 1.0
 
 
 class Coordinator:
@@ -24,14 +31,28 @@ class Coordinator:
     def __init__(self, parts: Parts, kinds: Mapping[str, Kind]) -> None:
         """Takes what jobs run with, and the kinds of pipelines there are by name."""
         self._parts, self._kinds = parts, kinds
+        self._log = logger("headwater.pipelines")
 
     def handle(self, claim: Claim, beat: Beat) -> None:
-        """Runs jobs of the claimed pipeline until none may run.
+        """Runs jobs of the claimed pipeline until none may run, or one is for a newer worker.
 
         Raises:
             LeaseLost: The lease is gone; the task stays open for whoever takes it.
             Stopping: The worker was asked to stop; another one goes on.
         """
+        try:
+            self._advance(claim, beat)
+        except SpecTooNew as error:
+            self._log.warning(
+                "left to a newer worker", task=claim.task_id, why=error.message, hint=error.hint
+            )
+            self._parts.queue.release(claim, delay_s=_LEFT_S)
+        except PutOff as pause:
+            why = pause.why.message
+            self._log.warning("put off", task=claim.task_id, why=why, again_in_s=pause.delay_s)
+            self._parts.queue.release(claim, delay_s=pause.delay_s)
+
+    def _advance(self, claim: Claim, beat: Beat) -> None:
         pipeline_id = int(claim.task.payload)
         has_run = False
         while True:
@@ -77,7 +98,7 @@ class Coordinator:
             if pipeline is not None and hand_over and is_ready(conn, pipeline):
                 advance(parts.queue, conn, pipeline_id)
             elif pipeline is not None:
-                job = take(conn, parts.repos, pipeline, parts.trigger.cover, parts.clock)
+                job = take(conn, parts.repos, pipeline, parts.trigger, parts.clock)
                 if job is not None:
                     return job
             parts.queue.finish(conn, claim)

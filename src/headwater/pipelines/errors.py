@@ -5,6 +5,14 @@ from typing import Any
 
 from headwater.errors import AlreadyExists, Error, InvalidInput, NotFound, Refused, Unavailable, did_you_mean
 
+TRAINING_REQUEST = "training request"
+"""What a job that trains is called by whoever sent it."""
+
+_SHOWN = 12
+
+
+_LOG_CHARACTERS = 2_000
+
 
 class InvalidSpec(InvalidInput):
     """A pipeline's spec cannot be used."""
@@ -28,12 +36,29 @@ class JobNotFound(NotFound):
 
     kind = "job-not-found"
 
-    def __init__(self, job: str, what: str = "job") -> None:
-        """Names the id, and what else was looked for under it."""
-        super().__init__(
-            f"There is no {what} {job!r}.",
-            hint="`headwater job list` shows the jobs there are, with their ids.",
-        )
+    def __init__(self, job: str, what: str = "job", *, is_pipeline: bool = False) -> None:
+        """Names the id, and what else was looked for under it; a pipeline is called so, perhaps."""
+        group = "request" if what == TRAINING_REQUEST else "job"
+        hint = f"`headwater {group} list` shows the {group}s there are, with their ids."
+        if is_pipeline:
+            hint = f"It is a pipeline: `headwater job list --pipeline {job}` shows its jobs, with their ids."
+        super().__init__(f"There is no {what} {job!r}.", hint=hint)
+
+
+class JobEnded(Refused):
+    """A job was to be cancelled that has ended otherwise."""
+
+    kind = "job-ended"
+
+    def __init__(self, job: str, *, state: str, what: str = "job", covered_by: str | None = None) -> None:
+        """Names the job, how it ended, and the one that it was taken together with."""
+        group = "request" if what == TRAINING_REQUEST else "job"
+        hint = f"`headwater {group} show {job[:_SHOWN]}` shows what became of it."
+        if covered_by is not None:
+            hint = (
+                f"It was taken together with a newer one: `headwater {group} cancel {covered_by[:_SHOWN]}`."
+            )
+        super().__init__(f"The {what} {job} has ended already: {state}. Nothing was cancelled.", hint=hint)
 
 
 class AmbiguousJob(InvalidInput):
@@ -64,7 +89,7 @@ class JobFailed(Error):
 
 
 class UnknownKind(InvalidSpec):
-    """A pipeline is of a kind that this worker does not know."""
+    """A pipeline is of a kind that this version does not know."""
 
     kind = "unknown-kind"
 
@@ -73,6 +98,22 @@ class UnknownKind(InvalidSpec):
         super().__init__(
             f"The pipeline {pipeline!r} is of the kind {name!r}, which this worker does not know.",
             hint=f"Kinds here: {', '.join(sorted(known)) or 'none'}. Mend `kind`, or start a worker that knows it.",
+        )
+
+
+class SpecTooNew(Unavailable):
+    """A stored spec says what this version of Headwater does not know; a newer one made it."""
+
+    kind = "spec-too-new"
+
+    def __init__(self, what: str) -> None:
+        """Says what is not known."""
+        from importlib.metadata import version
+
+        own = version("headwater")
+        super().__init__(
+            f"Headwater {own} does not know {what}, so a newer version made this pipeline.",
+            hint=f"Upgrade this machine: whatever runs the pipeline has to be newer than {own}.",
         )
 
 
@@ -133,9 +174,33 @@ class DatumFailed(Error):
 
 
 class DatumsFailed(Error):
-    """Several datums of a job failed; `details` names each."""
+    """Several datums of a job failed; equal failures are told once, and `details` names some of each sort."""
 
     kind = "datums-failed"
+
+
+class OfEveryDatum:
+    """Marks errors that keep a pipeline's code from running at all, whatever the datum; some may pass by themselves."""
+
+    passes = False
+
+
+class JobCannotRun(Error):
+    """No datum of a job can run: its image, command or function is not to be had."""
+
+    kind = "job-cannot-run"
+
+    def __init__(
+        self, kind: str, message: str, *, hint: str, details: Sequence[dict[str, Any]] = (), log: bytes = b""
+    ) -> None:
+        """Says what the first datum met with; `log` is what was printed."""
+        printed = log.decode(errors="replace")[-_LOG_CHARACTERS:]
+        told = {"kind": kind, "message": message, "hint": hint, "log": printed}
+        super().__init__(
+            f"No datum can run: {message}",
+            hint=f"{hint}\nNothing was tried again for each datum; what had succeeded before is kept.",
+            details=[told, *details],
+        )
 
 
 class DatumInterrupted(Unavailable):
@@ -159,88 +224,6 @@ def shortened(label: str, most_bytes: int = 200) -> str:
     if len(encoded) <= most_bytes:
         return label
     return encoded[: most_bytes - 3].decode(errors="ignore") + "…"
-
-
-class EgressFailed(Error):
-    """What a job has made could not be copied out, and trying again will not help; the commit itself is finished."""
-
-    kind = "egress-failed"
-
-    def __init__(self, what: str, *, why: str, hint: str) -> None:
-        """Names the file, table or place, what went wrong with it, and what to do."""
-        super().__init__(f"{what} could not be copied out: {why}.", hint=hint)
-        self.what, self.why = what, why
-
-
-class EgressUnavailable(Unavailable):
-    """The place that results are copied out to does not take them right now; it is tried again."""
-
-    kind = "egress-unavailable"
-
-    def __init__(self, what: str, *, why: str, hint: str) -> None:
-        """Names the file, table or place, what went wrong with it, and what to do."""
-        super().__init__(f"{what} cannot be copied out just now: {why}.", hint=hint)
-        self.what, self.why = what, why
-
-
-class FunctionFailed(Error):
-    """A pipeline's function raised."""
-
-    kind = "function-failed"
-
-
-class CommandFailed(Error):
-    """A pipeline's command ended with a status that does not count as success."""
-
-    kind = "command-failed"
-
-
-class ProcessDied(Error):
-    """The process of a pipeline's code ended in the middle of a datum."""
-
-    kind = "process-died"
-
-
-class DatumTimeout(Error):
-    """A datum took longer than the pipeline allows."""
-
-    kind = "datum-timeout"
-
-
-class OutOfMemory(Error):
-    """A datum took more memory than it may."""
-
-    kind = "out-of-memory"
-
-
-class InvalidOutput(InvalidInput):
-    """A datum's code wrote something that cannot be a file of a repo."""
-
-    kind = "invalid-output"
-
-
-class InvalidFunction(InvalidSpec):
-    """A pipeline's function cannot be found, or cannot be called with the pipeline's inputs."""
-
-    kind = "invalid-function"
-
-
-class CommandNotFound(InvalidSpec):
-    """A pipeline's command is no program that can be started."""
-
-    kind = "command-not-found"
-
-
-class NoMountNamespace(InvalidSpec):
-    """A command needs `/pfs`, and this machine lets it have no file system of its own."""
-
-    kind = "no-mount-namespace"
-
-
-class NoContainerTool(Unavailable):
-    """A pipeline names an image, and nothing here can run one."""
-
-    kind = "no-container-tool"
 
 
 class JobTimedOut(Error):
@@ -295,12 +278,6 @@ class InvalidSchedule(InvalidSpec):
             f"{text!r} cannot be a schedule: {why}.",
             hint="Write `0 3 * * *` (daily at three, UTC), `@hourly`, `@daily`, `@every 10m`, or `never`.",
         )
-
-
-class LongRunFailed(Error):
-    """The process of a spout or service cannot run, or handed over something that cannot be committed."""
-
-    kind = "long-run-failed"
 
 
 class InvalidTrigger(InvalidSpec):
@@ -365,16 +342,18 @@ class PipelineExists(AlreadyExists):
 
 
 class PipelineInUse(Refused):
-    """A pipeline was to be deleted whose output others read."""
+    """A pipeline was to be deleted whose output, or whose ticks, others read."""
 
     kind = "pipeline-in-use"
 
-    def __init__(self, name: str, readers: Iterable[str]) -> None:
-        """Names the pipeline and its readers."""
-        names = ", ".join(repr(one) for one in readers)
+    def __init__(self, name: str, readers: Mapping[str, Iterable[str]]) -> None:
+        """Names the pipeline, and who reads each of its repos."""
+        read = ", ".join(
+            f"{repo!r} is read by {', '.join(map(repr, names))}" for repo, names in readers.items()
+        )
         super().__init__(
-            f"The output of the pipeline {name!r} is read by {names}.",
-            hint=f"Delete or change those first; `headwater pipeline delete {name} --force` leaves them the repo.",
+            f"The pipeline {name!r} cannot be deleted: its repo {read}.",
+            hint=f"Delete or change those first; `headwater pipeline delete {name} --force` leaves them what they read.",
         )
 
 
@@ -387,6 +366,26 @@ class PipelinePaused(Refused):
         """Names the pipeline."""
         super().__init__(
             f"The pipeline {name!r} is paused.", hint=f"`headwater pipeline resume {name}` lets it go on."
+        )
+
+
+class JobHeldUp(Refused):
+    """A job is waited for that cannot begin, for a pipeline is paused."""
+
+    kind = "job-held-up"
+
+    def __init__(self, job: str, *, pipeline: str, paused: Sequence[str]) -> None:
+        """Names the job, its pipeline, and those that are paused."""
+        if list(paused) == [pipeline]:
+            why = "that pipeline is paused"
+        else:
+            why = f"it waits for {', '.join(repr(one) for one in paused)}, which {'are' if len(paused) > 1 else 'is'} paused"
+        super().__init__(
+            f"The job {job} of the pipeline {pipeline!r} cannot begin: {why}.",
+            hint="\n".join(
+                f"`headwater pipeline resume {one}` lets it go on; then wait again." for one in paused
+            ),
+            details=[{"paused": one} for one in paused],
         )
 
 

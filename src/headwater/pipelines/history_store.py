@@ -61,6 +61,47 @@ def read_by_jobs(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId
     return {CommitId(commit): name for commit, name in conn.execute(query)}
 
 
+def named_by_specs(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, str]:
+    """Returns which of the commits an input names, whatever its branch is at, with the name of the pipeline."""
+    query = (
+        sa.select(pipeline_inputs.c.pinned, pipelines.c.name)
+        .join(pipelines, pipelines.c.id == pipeline_inputs.c.pipeline_id)
+        .where(pipeline_inputs.c.pinned.in_(commits))
+    )
+    return {CommitId(commit): name for commit, name in conn.execute(query)}
+
+
+def planned_from(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, str]:
+    """Returns which of the commits the next job of a pipeline starts its plan from, with the name of the pipeline.
+
+    That is what the newest job that left trees has made, though that may have
+    failed and no branch name it, and what it read, with which the next one compares.
+    """
+    newer = jobs.alias("newer")
+    has_newer = sa.exists().where(
+        newer.c.pipeline_id == jobs.c.pipeline_id,
+        newer.c.number > jobs.c.number,
+        newer.c.repo == jobs.c.repo,
+        newer.c.branch == jobs.c.branch,
+        newer.c.based,
+    )
+    is_last = [
+        jobs.c.based,
+        jobs.c.repo == pipelines.c.output_repo,
+        jobs.c.branch == pipelines.c.output_branch,
+        sa.not_(has_newer),
+    ]
+    joined = sa.join(jobs, pipelines, pipelines.c.id == jobs.c.pipeline_id)
+    made = sa.select(jobs.c.commit_id, pipelines.c.name).select_from(joined)
+    read = sa.select(job_inputs.c.commit_id, pipelines.c.name).select_from(
+        joined.join(job_inputs, job_inputs.c.job_id == jobs.c.id)
+    )
+    query = made.where(jobs.c.commit_id.in_(commits), *is_last).union(
+        read.where(job_inputs.c.commit_id.in_(commits), *is_last)
+    )
+    return {CommitId(commit): name for commit, name in conn.execute(query)}
+
+
 def copied_out(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, str]:
     """Returns which of the commits lie where an egress copied them last, with the name of the pipeline."""
     query = (
@@ -71,12 +112,27 @@ def copied_out(conn: Connection, commits: Sequence[CommitId]) -> dict[CommitId, 
     return {CommitId(commit): name for commit, name in conn.execute(query)}
 
 
-def owner_of(conn: Connection, repo: str, branch: str) -> str | None:
-    """Returns the pipeline whose output a branch is, by name."""
-    query = sa.select(pipelines.c.name).where(
+def owners_of(conn: Connection, repo: str, branch: str) -> list[tuple[str, bytes | None]]:
+    """Returns the pipelines that may write a branch, by name: with no spec one whose output it is.
+
+    With its spec one that reads the branch: it writes it too if it has a clock that ticks there.
+    """
+    outputs = sa.select(pipelines.c.name, sa.null().label("spec")).where(
         pipelines.c.output_repo == repo, pipelines.c.output_branch == branch
     )
-    return conn.execute(query.limit(1)).scalar()
+    reading = (
+        sa.select(pipelines.c.name, pipeline_versions.c.spec)
+        .join(pipeline_inputs, pipeline_inputs.c.pipeline_id == pipelines.c.id)
+        .join(
+            pipeline_versions,
+            sa.and_(
+                pipeline_versions.c.pipeline_id == pipelines.c.id,
+                pipeline_versions.c.version == pipelines.c.version,
+            ),
+        )
+        .where(pipeline_inputs.c.repo == repo, pipeline_inputs.c.branch == branch)
+    )
+    return [(row.name, row.spec) for row in conn.execute(outputs.union_all(reading))]
 
 
 def followed(conn: Connection, repo: str, branch: str | None) -> list[tuple[str, str]]:

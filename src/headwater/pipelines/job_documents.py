@@ -12,8 +12,17 @@ FAILED = ("failed", "cancelled", "blocked")
 ENDED = ("succeeded", "skipped", *FAILED)
 
 
-def job_document(row: JobRow, pipeline: str, inputs: Sequence[str] = ()) -> JobInfo:
-    """Returns a job's row as a document; `inputs` are refs of the commits that it reads."""
+def job_document(
+    row: JobRow, pipeline: str, inputs: Sequence[str] = (), *, held_by: Sequence[str] = ()
+) -> JobInfo:
+    """Returns a job's row as a document.
+
+    Args:
+        row: The row.
+        pipeline: The name of its pipeline.
+        inputs: Refs of the commits that it reads.
+        held_by: The paused pipelines for which it waits.
+    """
     error = None if row.error is None else msgspec.json.decode(row.error, type=dict)["message"]
     return JobInfo(
         id=row.id,
@@ -27,19 +36,28 @@ def job_document(row: JobRow, pipeline: str, inputs: Sequence[str] = ()) -> JobI
         started=None if row.started_ms is None else rfc3339(row.started_ms),
         finished=None if row.finished_ms is None else rfc3339(row.finished_ms),
         error=error,
-        note=row.note,
+        note=row.note or (f"Waits: {is_paused(held_by)}." if held_by else None),
         set=row.set_id,
         version=row.version,
         cause=row.cause,
         total=row.total,
         inputs=list(inputs),
         stats={} if row.stats is None else msgspec.msgpack.decode(row.stats, type=dict),
+        output=f"{row.repo}@{row.branch}" if row.branch else "",
+        held_by=list(held_by),
     )
+
+
+def is_paused(names: Sequence[str]) -> str:
+    """Says which pipelines are paused: `the pipeline 'a' is paused`."""
+    listed = ", ".join(repr(name) for name in names)
+    return f"the pipelines {listed} are paused" if len(names) > 1 else f"the pipeline {listed} is paused"
 
 
 def set_document(set_id: str, jobs: Sequence[JobInfo]) -> SetInfo:
     """Returns what the jobs come to together; nothing to do is success too."""
-    return SetInfo(id=set_id, state=_together(jobs), datums=sum_of(jobs), jobs=list(jobs))
+    held_by = sorted({name for job in jobs for name in job.held_by})
+    return SetInfo(id=set_id, state=_together(jobs), datums=sum_of(jobs), jobs=list(jobs), held_by=held_by)
 
 
 def sum_of(jobs: Iterable[JobInfo]) -> DatumCounts:

@@ -11,20 +11,21 @@ from typing import Protocol, TypeVar, overload
 import msgspec
 from sqlalchemy import Connection
 
-from headwater.api.documents import JobInfo, PipelineInfo, SetInfo
+from headwater.api.documents import JobInfo, Listing, PipelineInfo, SetInfo
 from headwater.db import Catalog
 from headwater.errors import InvalidInput, NotFound
 from headwater.execution import Queue
 from headwater.pipelines import job_store, store
-from headwater.pipelines.dag import LONG_RUNNING, has_no_jobs, spread_key
-from headwater.pipelines.errors import AmbiguousJob, JobFailed, JobNotFound
+from headwater.pipelines.dag import LONG_RUNNING, has_no_jobs, held_by_paused, reading, spread_key
+from headwater.pipelines.errors import AmbiguousJob, JobFailed, JobHeldUp, JobNotFound
 from headwater.pipelines.job_documents import ENDED, FAILED, job_document, set_document
 from headwater.pipelines.job_progress import JobProgress
 from headwater.repos import Commit, Repos
 from headwater.telemetry import Progress, Silent
 
 Attend = Callable[[], object]
-S = TypeVar("S", JobInfo, SetInfo)
+S = TypeVar("S", bound=JobInfo | SetInfo)
+Look = Callable[[], S]
 
 _LOOK_S = 0.5
 _SHORTEST, _SHOWN = 8, 12
@@ -60,62 +61,7 @@ class JobWaiting:
         Raises:
             JobNotFound: There is none with this id.
         """
-        with self._catalog.read() as conn:
-            row, _ = find(conn, job)
-
-        def look() -> JobInfo:
-            with self._catalog.read() as conn:
-                found = _covering(conn, job_store.by_ids(conn, [row.id]))
-                if not found:  # it went with its pipeline
-                    raise JobNotFound(row.id, "longer a job")
-                return documents(conn, found)[0]
-
-        return self._each_change(look, meanwhile)
-
-    def watch_set(
-        self, set_id: str, *, also: Collection[str] = (), meanwhile: Attend | None = None
-    ) -> Iterator[SetInfo]:
-        """Yields what a commit set has caused each time that has changed, until all of it has ended.
-
-        A job that another one covers stands for itself no more: the other one does.
-
-        Args:
-            set_id: The set.
-            also: Other sets that count as part of it.
-            meanwhile: Called before each pause.
-        """
-        sets = list(dict.fromkeys((set_id, *also)))
-
-        def look() -> SetInfo:
-            # Asked before the jobs are read: what the task inserts is there when it has ended.
-            is_spreading = self._is_spreading(set_id)
-            with self._catalog.read() as conn:
-                rows = _covering(conn, [row for one in sets for row in job_store.of_set(conn, one)])
-                shown = set_document(set_id, documents(conn, rows))
-            is_over = shown.state in ENDED
-            return msgspec.structs.replace(shown, state="running") if is_spreading and is_over else shown
-
-        return self._each_change(look, meanwhile)
-
-    def watch_any(
-        self, what: Target, *, meanwhile: Attend | None = None
-    ) -> Iterator[JobInfo] | Iterator[SetInfo]:
-        """Yields a job, or what a set has caused, each time it has changed; see `wait` for what can be named."""
-        if isinstance(what, str):
-            return self._watch_named(what, meanwhile)
-        if isinstance(what, PipelineInfo):
-            return self._watch_named(what.name, meanwhile)
-        if isinstance(what, JobInfo):
-            return self.watch(what.id, meanwhile=meanwhile)
-        if isinstance(what, SetInfo):
-            return self.watch_set(what.id, meanwhile=meanwhile)
-        set_id = what.set_id if isinstance(what, Commit) else getattr(what, "set", None)
-        if set_id is None:
-            raise InvalidInput(
-                f"A {type(what).__name__} that belongs to no commit set causes nothing to wait for.",
-                hint="Wait for a commit, a job, a set, or a ref such as `reviews@main`.",
-            )
-        return self._watch_commit(getattr(what, "id", None), set_id, meanwhile)
+        return self._each_change(self._job(job), meanwhile)
 
     @overload
     def wait(  # type: ignore[overload-overlap]  # a job belongs to a set, and is meant itself
@@ -144,12 +90,51 @@ class JobWaiting:
 
         Raises:
             JobFailed: A job ended without a result; with `check` only.
+            JobHeldUp: What is left waits for pipelines that are paused; with `check` only.
             NotFound: Nothing has this name.
         """
+        return self._followed_to_the_end(self._look_at(what), check=check, progress=progress)
+
+    def wait_all(self, *what: Target, check: bool = True, progress: Progress = _SILENT) -> Listing[JobInfo]:
+        """Waits until all of several things have ended, each what `wait` takes; returns their jobs, each once.
+
+        Raises:
+            JobFailed: A job of any of them ended without a result; with `check` only, as soon as that is certain.
+            NotFound: Nothing has one of the names.
+        """
+        looks = [self._look_at(one) for one in what]
+
+        def look() -> SetInfo:
+            seen = [one() for one in looks]
+            jobs = {job.id: job for one in seen for job in _jobs_of(one)}
+            shown = set_document("", list(jobs.values()))
+            is_over = all(one.state in ENDED for one in seen)
+            return shown if is_over else msgspec.structs.replace(shown, state="running")
+
+        return Listing(self._followed_to_the_end(look, check=check, progress=progress).jobs)
+
+    def check(self, shown: JobInfo | SetInfo) -> None:
+        """Raises where a job has ended without a result, even if others are still at work, or where none can begin.
+
+        Raises:
+            JobFailed: It names the job, and says what to do about it.
+            JobHeldUp: All that have not ended wait for pipelines that are paused.
+        """
+        jobs = _jobs_of(shown)
+        # What failed explains what was blocked by it.
+        ended = [job for job in jobs if job.state in FAILED]
+        first = min(ended, key=lambda job: FAILED.index(job.state), default=None)
+        if first is not None:
+            raise self._failure(first)
+        waiting = [job for job in jobs if job.state not in ENDED]
+        if waiting and all(job.held_by for job in waiting):
+            raise JobHeldUp(waiting[0].id, pipeline=waiting[0].pipeline, paused=waiting[0].held_by)
+
+    def _followed_to_the_end(self, look: Look[S], *, check: bool, progress: Progress) -> S:
         told = JobProgress(progress)
-        shown: JobInfo | SetInfo | None = None
+        shown: S | None = None
         try:
-            for shown in self.watch_any(what):
+            for shown in self._each_change(look, None):
                 told.show(shown)
                 if check:
                     self.check(shown)
@@ -158,20 +143,7 @@ class JobWaiting:
         assert shown is not None, "a watch yields at least once"
         return shown
 
-    def check(self, shown: JobInfo | SetInfo) -> None:
-        """Raises where a job has ended without a result, even if others are still at work.
-
-        Raises:
-            JobFailed: It names the job, and says what to do about it.
-        """
-        jobs = shown.jobs if isinstance(shown, SetInfo) else [shown]
-        # What failed explains what was blocked by it.
-        ended = [job for job in jobs if job.state in FAILED]
-        first = min(ended, key=lambda job: FAILED.index(job.state), default=None)
-        if first is not None:
-            raise self._failure(first)
-
-    def _each_change(self, look: Callable[[], S], meanwhile: Attend | None) -> Iterator[S]:
+    def _each_change(self, look: Look[S], meanwhile: Attend | None) -> Iterator[S]:
         attend = meanwhile or (self._attend() if self._attend is not None else lambda: None)
         last = None
         with self._catalog.watch() as changes:
@@ -185,39 +157,93 @@ class JobWaiting:
                 attend()
                 changes.wait(_LOOK_S)
 
-    def _watch_named(self, name: str, meanwhile: Attend | None) -> Iterator[JobInfo] | Iterator[SetInfo]:
+    # --- what is looked at, again and again ---
+
+    def _look_at(self, what: Target) -> Look[JobInfo | SetInfo]:
+        if isinstance(what, str):
+            return self._named(what)
+        if isinstance(what, PipelineInfo):
+            return self._named(what.name)
+        if isinstance(what, JobInfo):
+            return self._job(what.id)
+        if isinstance(what, SetInfo):
+            return self._set(what.id)
+        set_id = what.set_id if isinstance(what, Commit) else getattr(what, "set", None)
+        if set_id is None:
+            raise InvalidInput(
+                f"A {type(what).__name__} that belongs to no commit set causes nothing to wait for.",
+                hint="Wait for a commit, a job, a set, or a ref such as `reviews@main`.",
+            )
+        return self._caused_by(getattr(what, "id", None), set_id)
+
+    def _job(self, job: str) -> Look[JobInfo]:
+        with self._catalog.read() as conn:
+            row, _ = find(conn, job)
+
+        def look() -> JobInfo:
+            with self._catalog.read() as conn:
+                found = _covering(conn, job_store.by_ids(conn, [row.id]))
+                if not found:  # it went with its pipeline
+                    raise JobNotFound(row.id, "longer a job")
+                return documents(conn, found)[0]
+
+        return look
+
+    def _set(self, set_id: str, also: Collection[str] = ()) -> Look[SetInfo]:
+        sets = list(dict.fromkeys((set_id, *also)))
+
+        def look() -> SetInfo:
+            # Asked before the jobs are read: what the task inserts is there when it has ended.
+            is_spreading = self._is_spreading(set_id)
+            with self._catalog.read() as conn:
+                rows = _covering(conn, [row for one in sets for row in job_store.of_set(conn, one)])
+                shown = set_document(set_id, documents(conn, rows))
+                is_over = shown.state in ENDED
+                if is_over and not is_spreading:
+                    shown = msgspec.structs.replace(shown, held_by=self._without_a_job(conn, sets))
+            return msgspec.structs.replace(shown, state="running") if is_spreading and is_over else shown
+
+        return look
+
+    def _without_a_job(self, conn: Connection, sets: Sequence[str]) -> list[str]:
+        """Returns the paused pipelines that the commits of some sets would have started, by name."""
+        made = [commit for one in sets for commit in self._repos.set_commits(one)]
+        places = {(commit.repo, commit.branch) for commit in made if commit.state == "finished"}
+        return sorted({row.name for row in reading(conn, places) if row.state == "paused"})
+
+    def _named(self, name: str) -> Look[JobInfo | SetInfo]:
         with self._catalog.read() as conn:
             pipeline = store.find_pipeline(conn, name)
             newest = job_store.newest_of(conn, [name]).get(name)
             is_set = bool(job_store.of_set(conn, name))
         if newest is not None:
-            return self.watch(newest.id, meanwhile=meanwhile)
+            return self._job(newest.id)
         if pipeline is not None:
             raise no_job(pipeline)
         if is_set:
-            return self.watch_set(name, meanwhile=meanwhile)
+            return self._set(name)
         if "@" in name or self._repos.exists(name):
             commit = self._repos.resolve(name)
-            return self._watch_commit(commit.id, commit.set_id, meanwhile)
-        return self._watch_id(name, meanwhile)
+            return self._caused_by(commit.id, commit.set_id)
+        return self._with_id(name)
 
-    def _watch_id(self, id: str, meanwhile: Attend | None) -> Iterator[JobInfo] | Iterator[SetInfo]:
+    def _with_id(self, id: str) -> Look[JobInfo | SetInfo]:
         with self._catalog.read() as conn:
             try:
-                return self.watch(find(conn, id)[0].id, meanwhile=meanwhile)
+                return self._job(find(conn, id)[0].id)
             except JobNotFound:
                 try:
                     commit = self._repos.commit_by_id(id, conn=conn)
                 except NotFound:
                     raise JobNotFound(id, "job, pipeline, commit or commit set") from None
-        return self._watch_commit(commit.id, commit.set_id, meanwhile)
+        return self._caused_by(commit.id, commit.set_id)
 
-    def _watch_commit(self, commit: str | None, set_id: str, meanwhile: Attend | None) -> Iterator[SetInfo]:
+    def _caused_by(self, commit: str | None, set_id: str) -> Look[SetInfo]:
         also: Sequence[str] = ()
         if commit is not None:
             with self._catalog.read() as conn:
                 also = job_store.sets_behind(conn, commit)
-        return self.watch_set(set_id, also=also, meanwhile=meanwhile)
+        return self._set(set_id, also)
 
     def _is_spreading(self, set_id: str) -> bool:
         return self._queue is not None and self._queue.is_unfinished(spread_key(set_id))
@@ -236,6 +262,10 @@ class JobWaiting:
                 f"`headwater pipeline shell {shown.pipeline} --datum {key[:_SHOWN]}` opens a shell there."
             )
         return JobFailed(shown.id, told["message"], hint=hint, details=told["details"])
+
+
+def _jobs_of(shown: JobInfo | SetInfo) -> Sequence[JobInfo]:
+    return shown.jobs if isinstance(shown, SetInfo) else [shown]
 
 
 def no_job(pipeline: store.PipelineRow) -> InvalidInput | JobNotFound:
@@ -263,7 +293,8 @@ def find(conn: Connection, job: str) -> job_store.Seen:
 def documents(conn: Connection, rows: Sequence[job_store.Seen]) -> list[JobInfo]:
     """Returns jobs as documents, each with the commits that it reads."""
     inputs = job_store.inputs_of(conn, [row.id for row, _ in rows])
-    return [job_document(row, name, inputs[row.id]) for row, name in rows]
+    held = held_by_paused(conn, [row.id for row, _ in rows if row.state == "queued"])
+    return [job_document(row, name, inputs[row.id], held_by=held.get(row.id, ())) for row, name in rows]
 
 
 def _covering(conn: Connection, rows: Sequence[job_store.Seen]) -> list[job_store.Seen]:

@@ -4,10 +4,12 @@ The side of pipelines that reads; what makes jobs is in `service`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
+from sqlalchemy import Connection
+
 from headwater.api.documents import DatumInfo, DatumState, JobInfo, JobState, Listing, LogInfo
+from headwater.api.html import MOST_ROWS, listing_html
 from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.errors import InvalidInput, did_you_mean
@@ -16,13 +18,18 @@ from headwater.ids import CommitId
 from headwater.pipelines import job_store, store
 from headwater.pipelines.dag import Trigger
 from headwater.pipelines.engine import store as parts
-from headwater.pipelines.errors import DatumNotFound, PipelineNotFound
+from headwater.pipelines.errors import (
+    TRAINING_REQUEST,
+    JobEnded,
+    JobNotFound,
+    PipelineNotFound,
+)
 from headwater.pipelines.job_documents import ENDED
 from headwater.pipelines.job_waiting import Attend, JobWaiting, documents, find, no_job
 from headwater.repos import Repos
 
 if TYPE_CHECKING:
-    from headwater.pipelines.engine import DatumReader
+    from headwater.pipelines.engine import DatumReader, Printed
 
 _PAGE = 100
 _LOOK_S, _BETWEEN_S = 0.5, 0.2
@@ -70,7 +77,11 @@ class Jobs(JobWaiting):
             JobNotFound: There is none with this id.
         """
         with self._catalog.read() as conn:
-            return documents(conn, [find(conn, _named(job))])[0]
+            return documents(conn, [self._find(conn, job)])[0]
+
+    def _repr_html_(self) -> str:
+        page = self.list(limit=MOST_ROWS)
+        return listing_html(page.items, page.next)
 
     def list(
         self,
@@ -131,13 +142,16 @@ class Jobs(JobWaiting):
             return documents(conn, job_store.of_set(conn, set_id))
 
     def cancel(self, job: str | JobInfo) -> JobInfo:
-        """Ends a job that has not ended; what it has produced so far is dropped.
+        """Ends a job that has not ended; what it has produced so far is dropped. One that is cancelled stays so.
 
         Raises:
+            JobEnded: It has ended otherwise.
             JobNotFound: There is none with this id.
         """
         with self._catalog.write() as conn:
-            row, _ = find(conn, _named(job))
+            row, _ = self._find(conn, job)
+            if row.state in ENDED and row.state != "cancelled":
+                raise JobEnded(row.id, state=row.state, what=self._noun, covered_by=row.covered_by)
             if row.state not in ENDED:
                 now = self._clock.now_ms()
                 store.change_job(conn, row.id, state="cancelled", finished_ms=now)
@@ -189,6 +203,8 @@ class Jobs(JobWaiting):
     ) -> Iterator[LogInfo]:
         """Yields the lines that the code of a job's datums printed.
 
+        While it runs also those of datums in hand that take their time, marked as `running`; none comes twice.
+
         Args:
             job: The job, or its id or the beginning of it.
             pipeline: The newest job of this pipeline instead; of a spout or service, what it printed on this machine.
@@ -206,23 +222,15 @@ class Jobs(JobWaiting):
         if lines is not None:
             return (LogInfo("", pipeline or "", "", line) for line in lines if grep is None or grep in line)
         id = self._one_of(job, pipeline)
+        printed = self._datum_reader.printed(id, datum=datum, grep=grep, failed=failed, follow=follow)
+        return self._followed(printed) if follow else printed.new()
 
-        def look() -> Iterator[LogInfo]:
-            return self._datum_reader.logs(id, datum=datum, grep=grep, failed=failed)
-
-        return self._followed(id, look) if follow else look()
-
-    def _followed(self, id: str, look: Callable[[], Iterator[LogInfo]]) -> Iterator[LogInfo]:
-        told: set[str] = set()
+    def _followed(self, printed: "Printed") -> Iterator[LogInfo]:
         attend = self._attend() if self._attend is not None else lambda: None
         with self._catalog.watch() as changes:
             while True:
-                has_ended = self.get(id).state in ENDED
-                with suppress(*(() if has_ended else (DatumNotFound,))):  # one that is asked for may come yet
-                    lines = [line for line in look() if line.datum not in told]
-                    yield from lines
-                    told |= {line.datum for line in lines}
-                if has_ended:
+                yield from printed.new()
+                if printed.has_ended:
                     return
                 attend()
                 self._clock.sleep(_BETWEEN_S)
@@ -239,13 +247,27 @@ class Jobs(JobWaiting):
 
     def _id(self, job: str | JobInfo) -> str:
         with self._catalog.read() as conn:
-            return find(conn, _named(job))[0].id
+            return self._find(conn, job)[0].id
+
+    def _find(self, conn: Connection, job: str | JobInfo) -> job_store.Seen:
+        """Returns a job of the kind that these jobs are of."""
+        id = job.id if isinstance(job, JobInfo) else job
+        try:
+            found = find(conn, id)
+        except JobNotFound:
+            named = None if self._kind is not None else store.find_pipeline(conn, id)
+            raise JobNotFound(id, self._noun, is_pipeline=named is not None) from None
+        if self._kind is not None:
+            pipeline = store.pipeline_by_id(conn, found[0].pipeline_id)
+            if pipeline is None or pipeline.kind != self._kind:
+                raise JobNotFound(id, self._noun)
+        return found
+
+    @property
+    def _noun(self) -> str:
+        return TRAINING_REQUEST if self._kind == "train" else "job"
 
     @property
     def _datum_reader(self) -> "DatumReader":
         assert self._reader is not None, "whoever asks for datums has given a reader"
         return self._reader()
-
-
-def _named(job: str | JobInfo) -> str:
-    return job.id if isinstance(job, JobInfo) else job

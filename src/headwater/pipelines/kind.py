@@ -25,9 +25,10 @@ Cause = Literal["request", "commit", "schedule"]
 class DatumInput:
     """One file or folder that a datum's code sees; that of a `reference` input changes no memo key.
 
-    `hash` is that of a file's content or a folder's digest, `leaf` the place of
-    the input in the spec. `file` is given where the bytes are not to be looked
-    up in the view of that leaf.
+    `hash` is that of a file's content, with an `x` behind it where the file may
+    be run, or a folder's digest; `leaf` is the place of the input in the spec.
+    `file` is given where the bytes are not to be looked up in the view of that
+    leaf.
     """
 
     input: str
@@ -99,7 +100,8 @@ class Planner(Protocol):
     - It depends on the commits that it was made for alone, and reads as little
       of them as its answer needs; `changes` costs O(changes · log n).
     - `every` and `changes` yield each datum key once, and do not hold all of
-      what they yield. Either is asked at most once.
+      what they yield. A planner is asked for one of them; it may be asked again,
+      beside an answer that is still being read, and does not prepare twice.
     """
 
     def every(self) -> Iterator[Datum]:
@@ -253,14 +255,16 @@ class Listed:
 
 
 class ListPlanner:
-    """The planner over a list of datums; see `Planner`."""
+    """The planner over a list of datums; see `Planner`, but that it holds them: there are few."""
 
     def __init__(self, datums: Iterable[Datum]) -> None:
-        """Takes the list, which may be made while it is read."""
+        """Takes the list, which may be made when it is asked for."""
         self._datums = datums
 
     def every(self) -> Iterator[Datum]:
         """Yields the list."""
+        if not isinstance(self._datums, list):
+            self._datums = list(self._datums)
         return iter(self._datums)
 
     def changes(self) -> Iterator[DatumChange]:

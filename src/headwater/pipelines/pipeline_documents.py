@@ -7,22 +7,18 @@ from sqlalchemy import Connection
 
 from headwater.api.documents import PipelineInfo, ProcessInfo
 from headwater.clock import rfc3339
+from headwater.execution import Queue
 from headwater.pipelines import job_store
-from headwater.pipelines.dag import LONG_RUNNING
-from headwater.pipelines.longrun import process_of
+from headwater.pipelines.longrun import processes_of
 from headwater.pipelines.pipeline_store import Shown
 from headwater.pipelines.spec import FilesInput, dump, read_spec
 from headwater.pipelines.store import JobRow
 
 
-def documents(conn: Connection, found: Sequence[Shown]) -> list[PipelineInfo]:
+def documents(conn: Connection, queue: Queue, found: Sequence[Shown]) -> list[PipelineInfo]:
     """Returns pipelines as documents, each with its newest job."""
     newest = job_store.newest_of(conn, [one.pipeline.name for one in found])
-    processes = {
-        one.pipeline.id: process_of(conn, one.pipeline.id)
-        for one in found
-        if one.pipeline.kind in LONG_RUNNING
-    }
+    processes = processes_of(conn, queue, [one.pipeline for one in found])
     return [_document(one, newest.get(one.pipeline.name), processes.get(one.pipeline.id)) for one in found]
 
 

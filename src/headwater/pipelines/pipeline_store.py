@@ -54,13 +54,13 @@ _SHOWN = sa.select(
 )
 
 
-def shown(conn: Connection, name: str | None = None) -> list[Shown]:
-    """Returns one pipeline, or all of them by name."""
+def shown(conn: Connection, name: str | None = None, *, limit: int | None = None) -> list[Shown]:
+    """Returns one pipeline, or all of them by name, or the first ones."""
     query = _SHOWN if name is None else _SHOWN.where(pipelines.c.name == name)
     split = len(_ROW)
     return [
         Shown(PipelineRow(*row[:split]), *row[split:])
-        for row in conn.execute(query.order_by(pipelines.c.name))
+        for row in conn.execute(query.order_by(pipelines.c.name).limit(limit))
     ]
 
 
@@ -70,12 +70,12 @@ def writers(conn: Connection, repo: str) -> list[str]:
     return list(conn.execute(query.order_by(pipelines.c.name)).scalars())
 
 
-def readers(conn: Connection, pipeline: PipelineRow) -> list[str]:
-    """Returns the other pipelines that read the output of one, by name."""
+def readers(conn: Connection, pipeline: PipelineRow, repo: str) -> list[str]:
+    """Returns the other pipelines that read a repo which one writes, by name."""
     query = (
         sa.select(pipelines.c.name)
         .join(pipeline_inputs, pipeline_inputs.c.pipeline_id == pipelines.c.id)
-        .where(pipeline_inputs.c.repo == pipeline.output_repo, pipelines.c.id != pipeline.id)
+        .where(pipeline_inputs.c.repo == repo, pipelines.c.id != pipeline.id)
         .distinct()
         .order_by(pipelines.c.name)
     )
@@ -98,12 +98,14 @@ def newest_job(conn: Connection, pipeline: PipelineRow) -> tuple[str, int] | Non
     return None if row is None else (row.id, row.version)
 
 
-def remove(conn: Connection, pipeline_id: int) -> None:
-    """Removes a pipeline with all that is known of it and its jobs."""
+def remove(conn: Connection, pipeline_id: int) -> int:
+    """Removes a pipeline with all that is known of it and its jobs; returns how many these were."""
     own = sa.select(jobs.c.id).where(jobs.c.pipeline_id == pipeline_id)
     for table in (job_parts, job_inputs):
         conn.execute(sa.delete(table).where(table.c.job_id.in_(own)))
-    tables: Sequence[sa.Table] = (jobs, pipeline_inputs, pipeline_versions, memos, branch_triggers, egresses)
+    number = conn.execute(sa.delete(jobs).where(jobs.c.pipeline_id == pipeline_id)).rowcount
+    tables: Sequence[sa.Table] = (pipeline_inputs, pipeline_versions, memos, branch_triggers, egresses)
     for table in tables:
         conn.execute(sa.delete(table).where(table.c.pipeline_id == pipeline_id))
     conn.execute(sa.delete(pipelines).where(pipelines.c.id == pipeline_id))
+    return number

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from headwater.ids import CommitId
 from headwater.pipelines import history_store
+from headwater.pipelines.dag import crons_of
+from headwater.pipelines.spec import read_spec
 from headwater.repos import Commit, Descent
 from headwater.storage import NamedRoot, Pointer
 
@@ -20,7 +22,8 @@ class PipelineRoots:
     """The memos and the stored code of all pipelines: a `RootSource` of the sweep.
 
     What running jobs have accepted lies in segments that are reserved for
-    them, which no sweep touches before their leases run out.
+    them, which no sweep touches before their leases run out; while a job
+    lives they are extended.
     """
 
     def roots(self, conn: Connection) -> Iterator[Pointer]:
@@ -47,8 +50,9 @@ class PipelineBonds:
         return read
 
     def owner(self, conn: Connection, repo: str, branch: str) -> tuple[str, str] | None:
-        """Tells which pipeline a branch is the output of."""
-        name = history_store.owner_of(conn, repo, branch)
+        """Tells which pipeline writes a branch: as its output, or by a clock that ticks there."""
+        found = history_store.owners_of(conn, repo, branch)
+        name = next((name for name, spec in found if spec is None or _ticks(spec, repo)), None)
         if name is None:
             return None
         hint = (
@@ -72,12 +76,24 @@ class PipelineBonds:
         repos: Descent,  # noqa: ARG002 - what the protocol hands in
         commits: Sequence[CommitId],
     ) -> Mapping[CommitId, str]:
-        """Tells which of the commits a job reads that has not ended, or an egress compares the next one with."""
+        """Tells which commits an input names, a job reads that has not ended, or the next job or egress starts from."""
         sent = history_store.copied_out(conn, commits)
         found = history_store.read_by_jobs(conn, commits)
+        started = history_store.planned_from(conn, commits)
+        named = history_store.named_by_specs(conn, commits)
         return {
+            **{commit: f"an input of pipeline {name!r} names it" for commit, name in named.items()},
+            **{
+                commit: f"the next job of pipeline {name!r} starts from it"
+                for commit, name in started.items()
+            },
             **{
                 commit: f"the egress of pipeline {name!r} copied it out last" for commit, name in sent.items()
             },
             **{commit: f"a job of pipeline {name!r} reads it" for commit, name in found.items()},
         }
+
+
+def _ticks(spec: bytes, repo: str) -> bool:
+    """Tells whether a clock of a pipeline ticks into a repo; most specs have no clock, and are not read for it."""
+    return b"cron" in spec and any(cron.repo == repo for _, cron in crons_of(read_spec(spec)))

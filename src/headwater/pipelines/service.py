@@ -11,43 +11,27 @@ from blake3 import blake3
 from sqlalchemy import Connection
 
 from headwater.api.documents import JobInfo, PipelineInfo
-from headwater.clock import Clock
-from headwater.db import Catalog
 from headwater.execution import Task
 from headwater.ids import random_id
 from headwater.pipelines import pipeline_store, store
 from headwater.pipelines.by_hand import nothing_to_read, wanted
-from headwater.pipelines.dag import LONG_RUNNING, Ticker, Trigger, Triggers, Wish, crons_of
+from headwater.pipelines.dag import LONG_RUNNING, Ticker, Triggers, Wish, crons_of, has_no_jobs
 from headwater.pipelines.errors import (
     InvalidRun,
     InvalidSpec,
-    PipelineExists,
     PipelineInUse,
-    PipelineNotFound,
     PipelinePaused,
 )
 from headwater.pipelines.job_documents import job_document
+from headwater.pipelines.making import PipelineMaking
 from headwater.pipelines.pipeline_documents import documents
-from headwater.pipelines.removal import end_unended
-from headwater.pipelines.spec import LoadedSpec, PipelineSpec
+from headwater.pipelines.removal import end_unended, read_by_others, remove
+from headwater.pipelines.spec import PipelineSpec
 from headwater.pipelines.store import NewVersion, PipelineRow
-from headwater.pipelines.validation import check
-from headwater.pipelines.versions import stored
-from headwater.repos import Repos
-from headwater.storage import Storage
 
 
-class Pipelines:
+class Pipelines(PipelineMaking):
     """The pipelines of a workspace."""
-
-    def __init__(
-        self, catalog: Catalog, repos: Repos, trigger: Trigger, clock: Clock, storage: Storage
-    ) -> None:
-        """Keeps the parts."""
-        self._catalog, self._repos, self._trigger, self._clock = catalog, repos, trigger, clock
-        self._storage = storage
-        self._ticker = Ticker(catalog, storage, repos, trigger, trigger.queue, clock)
-        self._triggers = Triggers(catalog, repos, trigger, trigger.queue, clock)
 
     @property
     def ticker(self) -> Ticker:
@@ -60,64 +44,6 @@ class Pipelines:
         return self._triggers
 
     # --- make ---
-
-    def create(self, loaded: LoadedSpec, *, author: str = "", allow_empty: bool = False) -> PipelineInfo:
-        """Creates a pipeline, and starts its first job where all of its inputs have something to read.
-
-        Args:
-            loaded: The spec, and the code that goes with it.
-            author: Who creates it.
-            allow_empty: Whether globs may match nothing of what is there.
-
-        Raises:
-            InvalidSpec: It does not fit the workspace; all mistakes are named.
-            PipelineExists: There is one of this name.
-        """
-        spec = loaded.spec
-        with (
-            stored(self._storage, loaded, author=author, now_ms=self._clock.now_ms()) as (writer, version),
-            self._catalog.write() as conn,
-        ):
-            if store.find_pipeline(conn, spec.name) is not None:
-                raise PipelineExists(spec.name)
-            check(conn, self._repos, spec, own=None, allow_empty=allow_empty)
-            writer.publish(conn)
-            pipeline = store.add_pipeline(conn, spec, self._clock.now_ms())
-            pipeline = self._set_up(conn, pipeline, spec, version)
-            self._start(conn, pipeline, Wish("request"))
-            return self._info(conn, spec.name)
-
-    def update(
-        self, loaded: LoadedSpec, *, reprocess: bool = False, author: str = "", allow_empty: bool = False
-    ) -> PipelineInfo:
-        """Gives a pipeline a new version, which runs at once on what is there; nothing happens where nothing differs.
-
-        Args:
-            loaded: The spec, and the code that goes with it.
-            reprocess: Forget all results, so that every datum runs again, now or when it is needed.
-            author: Who updates it.
-            allow_empty: Whether globs may match nothing of what is there.
-
-        Raises:
-            InvalidSpec: It does not fit the workspace; all mistakes are named.
-            PipelineNotFound: There is none of this name.
-        """
-        spec = loaded.spec
-        with (
-            stored(self._storage, loaded, author=author, now_ms=self._clock.now_ms()) as (writer, version),
-            self._catalog.write() as conn,
-        ):
-            pipeline = self._row(conn, spec.name)
-            known = store.version_of(conn, pipeline.id, pipeline.version)
-            if known.digest == version.digest and not reprocess:
-                return self._info(conn, spec.name)
-            check(conn, self._repos, spec, own=pipeline, allow_empty=allow_empty)
-            writer.publish(conn)
-            salt = random_id() if reprocess else None
-            pipeline = self._set_up(conn, pipeline, spec, version, salt=salt)
-            if pipeline.state == "running":
-                self._start(conn, pipeline, Wish("request"))
-            return self._info(conn, spec.name)
 
     def submit(self, spec: PipelineSpec, *, priority: int = 0) -> JobInfo:
         """Creates or updates a pipeline of a floor above, and starts a job at its inputs' present heads.
@@ -157,10 +83,10 @@ class Pipelines:
             self._row(conn, name)
             return self._info(conn, name)
 
-    def list(self) -> Iterator[PipelineInfo]:
-        """Yields all pipelines by name."""
+    def list(self, *, limit: int | None = None) -> Iterator[PipelineInfo]:
+        """Yields all pipelines by name, or the first ones of them."""
         with self._catalog.read() as conn:
-            found = documents(conn, pipeline_store.shown(conn))
+            found = documents(conn, self._trigger.queue, pipeline_store.shown(conn, limit=limit))
         return iter(found)
 
     def kinds(self) -> Sequence[str]:
@@ -250,6 +176,8 @@ class Pipelines:
         with self._catalog.read() as conn:
             pipeline = self._runnable(conn, name)
             spec = store.spec_of(conn, pipeline.id, pipeline.version)
+        if pipeline.kind in LONG_RUNNING:
+            raise has_no_jobs(name, pipeline.kind)
         if not crons_of(spec):
             raise InvalidRun(
                 f"The pipeline {name!r} has no cron input, so nothing of it ticks.",
@@ -260,7 +188,7 @@ class Pipelines:
             for row, of in store.jobs_of_set(conn, set_id):
                 if of == name:
                     return job_document(row, of)
-        raise nothing_to_read(pipeline, spec)
+            raise nothing_to_read(conn, self._repos, pipeline, spec)
 
     # --- remove ---
 
@@ -272,30 +200,30 @@ class Pipelines:
         Args:
             name: The pipeline.
             keep_repo: Leave the repo of its results as it is.
-            force: Although other pipelines read it, which then keep the repo, or commits elsewhere were made of its.
+            force: Although other pipelines read it or its ticks, which then keep that repo, or commits elsewhere were made of its.
 
         Raises:
             InUse: Commits of other repos were made of its results.
-            PipelineInUse: Another pipeline reads its results.
+            PipelineInUse: Another pipeline reads its results, or its ticks.
             PipelineNotFound: There is none of this name.
         """
         with self._catalog.write() as conn:
             pipeline = self._row(conn, name)
             told = self._info(conn, name)
-            readers = pipeline_store.readers(conn, pipeline)
-            if readers and not force:
-                raise PipelineInUse(name, readers)
-            end_unended(conn, self._repos, self._trigger, pipeline, now_ms=self._clock.now_ms())
-            spec = store.spec_of(conn, pipeline.id, pipeline.version)
-            pipeline_store.remove(conn, pipeline.id)
-            if not (keep_repo or readers or "/" in pipeline.output_repo):
-                why = f"the pipeline {name!r} was deleted"
-                for repo in (pipeline.output_repo, *(cron.repo for _, cron in crons_of(spec))):
-                    if self._repos.kind_in(conn, repo) == "output":
-                        self._repos.remove(
-                            conn, repo, force=force or repo != pipeline.output_repo, reason=why
-                        )
-            return told
+            read = read_by_others(conn, pipeline, but_ticks=keep_repo)
+            if read and not force:
+                raise PipelineInUse(name, read)
+            removal = remove(
+                conn,
+                self._repos,
+                self._trigger,
+                pipeline,
+                now_ms=self._clock.now_ms(),
+                read=read,
+                why_kept="as was asked for" if keep_repo else "",
+                force=force,
+            )
+            return msgspec.structs.replace(told, state="deleted", removal=removal)
 
     def abandon(self, conn: Connection, task: Task, error: str) -> None:
         """Ends the job in hand of a pipeline whose coordinators died too often, in the caller's transaction."""
@@ -322,42 +250,11 @@ class Pipelines:
 
     # --- within ---
 
-    def _set_up(
-        self,
-        conn: Connection,
-        pipeline: PipelineRow,
-        spec: PipelineSpec,
-        version: NewVersion,
-        *,
-        salt: str | None = None,
-    ) -> PipelineRow:
-        """Writes a version with what belongs to it: the repos it writes, its clocks, the branches it lets follow."""
-        self._repos.ensure(conn, spec.output.repo, kind="output")
-        self._repos.ensure_branch(conn, spec.output.repo, spec.output.branch)
-        for _, cron in crons_of(spec):
-            self._repos.ensure(conn, cron.repo, kind="output")
-        row = store.add_version(conn, pipeline, spec, version, salt=salt)
-        wanted = [item for item in spec.inputs() if item.trigger is not None]
-        self._triggers.replace(conn, row.id, wanted)
-        if row.state == "running":
-            self._ticker.arm(conn, row, spec)
-        return row
-
-    def _start(self, conn: Connection, pipeline: PipelineRow, wish: Wish) -> JobInfo | None:
-        """Starts a job of a pipeline that has jobs, and the process of one that runs for ever."""
-        if pipeline.kind in LONG_RUNNING:
-            self._trigger.wake_long(conn, pipeline)
-            return None
-        set_id = self._repos.new_set(conn)
-        job = self._trigger.start(conn, self._repos, pipeline, wish, set_id=set_id)
-        row = None if job is None else store.job_by_id(conn, job)
-        return None if row is None else job_document(row, pipeline.name)
-
     def _started(self, conn: Connection, pipeline: PipelineRow, wish: Wish) -> JobInfo:
         job = self._start(conn, pipeline, wish)
         if job is None:
             spec = store.spec_of(conn, pipeline.id, pipeline.version)
-            raise nothing_to_read(pipeline, spec)
+            raise nothing_to_read(conn, self._repos, pipeline, spec)
         return job
 
     def _has_moved(self, conn: Connection, pipeline: PipelineRow) -> bool:
@@ -379,14 +276,3 @@ class Pipelines:
         if pipeline.state != "running":
             raise PipelinePaused(name)
         return pipeline
-
-    @staticmethod
-    def _row(conn: Connection, name: str) -> PipelineRow:
-        row = store.find_pipeline(conn, name)
-        if row is None:
-            raise PipelineNotFound(name, store.pipeline_names(conn))
-        return row
-
-    @staticmethod
-    def _info(conn: Connection, name: str) -> PipelineInfo:
-        return documents(conn, pipeline_store.shown(conn, name))[0]

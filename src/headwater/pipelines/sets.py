@@ -22,7 +22,8 @@ class CallError(msgspec.Struct, frozen=True):
 
     `stage` says where it happened: before the user's code, in it, or after it.
     One of the `machine` (a full disk, a store that does not answer) says
-    nothing about the datum, which may be tried again.
+    nothing about the datum, which may be tried again. Neither does one whose
+    `scope` is the job: it holds for every datum, always or at least for now.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class CallError(msgspec.Struct, frozen=True):
     details: list[dict[str, Any]]
     stage: Literal["reading", "function", "writing"] = "function"
     machine: bool = False
+    scope: Literal["datum", "job", "job-for-now"] = "datum"
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +61,30 @@ class DatumCall(msgspec.Struct, frozen=True, array_like=True):
     is_last_try: bool = True
 
 
+class LiveSpot(msgspec.Struct, frozen=True, array_like=True):
+    """Where a set that takes its time shows what its code has printed, and how long it waits before it does so again.
+
+    Each object has a key of its own: this one, a dot, and a number that grows.
+    """
+
+    key: str
+    every_s: float
+
+
+class LiveLog(msgspec.Struct, frozen=True, array_like=True):
+    """What the datums in hand, one or a batch, have printed so far: whole lines, without the values of secrets.
+
+    Where that is long, its beginning is missing: `start` is how many bytes
+    were before `text`. `run` tells apart what a set printed for one call of
+    the code and for another; within one, only more is added at the end.
+    """
+
+    datums: tuple[tuple[bytes, str], ...]
+    run: int
+    start: int
+    text: bytes
+
+
 class SetPayload(msgspec.Struct, frozen=True):
     """Everything that one datum set needs; `recipe` belongs to the kind of the pipeline."""
 
@@ -67,6 +93,7 @@ class SetPayload(msgspec.Struct, frozen=True):
     pieces: tuple[Piece, ...]
     datums: tuple[DatumCall, ...]
     reservation: Reservation
+    live: LiveSpot | None = None
 
 
 class DatumResult(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +127,9 @@ class Recipe(msgspec.Struct, frozen=True):
     `variables` are what the code is told of its job (`HEADWATER_JOB`,
     `HEADWATER_PIPELINE`, `HEADWATER_OUTPUT_COMMIT`, `<INPUT>_COMMIT`);
     `memory` limits one datum, in bytes, 0 by what the machine has; `cpu` is how
-    many cores the spec asks for, 0 where it does not.
+    many cores the spec asks for, and `gpu` how many GPUs, 0 where it does not.
+    `image_id` is the image that `code_hash` tells, which the name in the
+    transform may mean no longer; empty where only the name was known.
     """
 
     transform: Transform
@@ -112,6 +141,8 @@ class Recipe(msgspec.Struct, frozen=True):
     datum_timeout_s: float | None = None
     memory: int = 0
     cpu: float = 0
+    gpu: float = 0
+    image_id: str = ""
 
     @property
     def threads(self) -> int:

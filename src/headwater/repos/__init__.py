@@ -11,6 +11,9 @@ Floors above build trees with a storage `Writer` and publish them with
 same for a commit that a job finishes later. A `CommitHook` hears of every
 finished commit inside its transaction.
 
+Inside, `reading` shows what commits hold, `committing` makes them, `history`
+works with those that are there, and `rows` is what the catalog keeps of them.
+
 Names load when they are used: who only checks a name or reads a glob needs no
 catalog.
 """
@@ -20,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headwater.repos.bonds import BranchOwner, Descent, PinSource, RepoUser
-    from headwater.repos.builder import CommitBuilder
-    from headwater.repos.drafts import DraftBuilder, OpenCommit
+    from headwater.repos.committing.builder import CommitBuilder
+    from headwater.repos.committing.drafts import DraftBuilder, OpenCommit
+    from headwater.repos.committing.gathering import Gathering
+    from headwater.repos.committing.transaction import Transaction
     from headwater.repos.errors import (
         AmbiguousRef,
         BranchMoved,
@@ -51,16 +56,14 @@ if TYPE_CHECKING:
         RepoExists,
         RepoNotFound,
     )
-    from headwater.repos.gathering import Gathering
     from headwater.repos.names import is_protected
+    from headwater.repos.reading.view import Match, View
     from headwater.repos.refs import Ref, parse_ref, parse_what
     from headwater.repos.repo import Repo
     from headwater.repos.repos import CommitHook, Repos
     from headwater.repos.roots import RepoRoots
-    from headwater.repos.store import Move
-    from headwater.repos.transaction import Transaction
+    from headwater.repos.rows.store import Move
     from headwater.repos.values import Commit, Named, PendingCommit, Roots, Trees
-    from headwater.repos.view import Match, View
 
 __all__ = [
     "AmbiguousRef",
@@ -124,8 +127,8 @@ _MODULES = {
         "PinSource",
         "RepoUser",
     ),
-    "builder": ("CommitBuilder",),
-    "drafts": (
+    "committing.builder": ("CommitBuilder",),
+    "committing.drafts": (
         "DraftBuilder",
         "OpenCommit",
     ),
@@ -158,7 +161,7 @@ _MODULES = {
         "RepoExists",
         "RepoNotFound",
     ),
-    "gathering": ("Gathering",),
+    "committing.gathering": ("Gathering",),
     "names": ("is_protected",),
     "refs": (
         "Ref",
@@ -171,8 +174,8 @@ _MODULES = {
         "Repos",
     ),
     "roots": ("RepoRoots",),
-    "store": ("Move",),
-    "transaction": ("Transaction",),
+    "rows.store": ("Move",),
+    "committing.transaction": ("Transaction",),
     "values": (
         "Commit",
         "Named",
@@ -180,7 +183,7 @@ _MODULES = {
         "Roots",
         "Trees",
     ),
-    "view": (
+    "reading.view": (
         "Match",
         "View",
     ),

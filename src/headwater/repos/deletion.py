@@ -6,11 +6,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from headwater.ids import CommitId
-from headwater.repos import history_store, lookup, store
+from headwater.repos import lookup
 from headwater.repos.errors import BranchMoved, InUse, RefNotFound
-from headwater.repos.giving_up import bury, bury_all
+from headwater.repos.history.giving_up import bury, bury_all
 from headwater.repos.names import deleted
 from headwater.repos.parts import Parts
+from headwater.repos.rows import history_store, store
 
 
 def delete_branch(

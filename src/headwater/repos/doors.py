@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 
 from headwater.api.documents import RepoKind
 from headwater.ids import CommitId
-from headwater.repos import lookup, store
+from headwater.repos import lookup
 from headwater.repos.deletion import remove_repo
 from headwater.repos.ending import end_waiting
 from headwater.repos.names import check_branch, check_writable
 from headwater.repos.parts import Parts
+from headwater.repos.rows import store
 
 
 class Doors:

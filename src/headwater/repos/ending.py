@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from headwater.ids import CommitId
-from headwater.repos import commit_store, store
 from headwater.repos.parts import Parts
 from headwater.repos.record import record_of
+from headwater.repos.rows import commit_store, store
 
 BATCH = 200
 

@@ -5,7 +5,6 @@ from sqlalchemy import Connection
 from headwater.clock import rfc3339
 from headwater.errors import did_you_mean
 from headwater.ids import CommitId, SetId
-from headwater.repos import commit_store, draft_store, store
 from headwater.repos.errors import (
     AmbiguousRef,
     CommitEnded,
@@ -16,6 +15,7 @@ from headwater.repos.errors import (
     RepoNotFound,
 )
 from headwater.repos.refs import MIN_PREFIX, parse_what
+from headwater.repos.rows import commit_store, draft_store, store
 from headwater.repos.values import Commit, Named
 
 _HEX = frozenset("0123456789abcdef")

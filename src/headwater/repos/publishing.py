@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from headwater.api.documents import Provenance
 from headwater.clock import Clock
 from headwater.ids import CommitId, SetId, random_id
-from headwater.repos import commit_store, draft_store, store
 from headwater.repos.errors import BranchMoved, CommitChanged, CommitEnded, InvalidMetadata
 from headwater.repos.lookup import check_readable, commit_by_id, repo_and_branch
 from headwater.repos.names import check_branch
 from headwater.repos.record import record_of
+from headwater.repos.rows import commit_store, draft_store, store
 from headwater.repos.values import Begun, Commit, PendingCommit, Roots, Trees
 from headwater.storage import CommitRecord, Pointer, Storage, Writer
 
@@ -227,6 +227,11 @@ class Publisher:
             self._advance(conn, branch, ended, old=expect, reason="job")
             self._heard(conn, [ended])
         return ended
+
+    def hold(self, conn: Connection, places: Collection[Place]) -> None:
+        """Locks branches, in the order of their ids; with one writer at a time nothing can move anyway."""
+        if conn.dialect.name != "sqlite":
+            store.lock_named(conn, places)
 
     def _hold(
         self, conn: Connection, places: Collection[Place], now_ms: int

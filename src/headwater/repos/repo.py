@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 from headwater.api.documents import BranchInfo, Provenance
 from headwater.errors import InvalidInput
 from headwater.ids import CommitId
-from headwater.repos import lookup, store
-from headwater.repos.builder import CommitBuilder, Wish
-from headwater.repos.drafts import DraftBuilder, OpenCommit, start_all
+from headwater.repos import lookup
+from headwater.repos.committing.builder import CommitBuilder, Wish
+from headwater.repos.committing.drafts import DraftBuilder, OpenCommit, start_all
 from headwater.repos.errors import BranchMoved, CommitEnded, RefExists, RefNotFound
 from headwater.repos.names import check_branch, check_tag, check_writable
 from headwater.repos.repo_history import RepoHistory
+from headwater.repos.rows import store
 from headwater.repos.values import Commit
 
 

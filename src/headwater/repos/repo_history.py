@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 
 from headwater.api.documents import BranchInfo, ConflictRow, MergeInfo, RetentionInfo
 from headwater.ids import CommitId
-from headwater.repos import deletion, merge, retention
+from headwater.repos import deletion
+from headwater.repos.history import merge, retention
+from headwater.repos.history.purge import purge
+from headwater.repos.history.squash import squash
 from headwater.repos.names import check_writable
-from headwater.repos.purge import purge
 from headwater.repos.repo_reading import RepoReading
-from headwater.repos.squash import squash
 from headwater.repos.values import Commit
 
 

@@ -5,17 +5,21 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from headwater.api.documents import BranchInfo, CommitInfo, DiffRow, Listing, RepoInfo, RepoKind
+from headwater.api.html import MOST_ROWS, fields_html, size_text, table_html
 from headwater.clock import rfc3339
 from headwater.errors import InvalidInput
 from headwater.ids import CommitId, SetId
-from headwater.repos import commit_store, draft_store, lookup, store
-from headwater.repos.drafts import OpenCommit
+from headwater.repos import lookup
+from headwater.repos.committing.drafts import OpenCommit
 from headwater.repos.errors import CommitNotFound
 from headwater.repos.parts import Parts
-from headwater.repos.path_log import changing
+from headwater.repos.reading.path_log import changing
+from headwater.repos.reading.view import View
+from headwater.repos.rows import commit_store, draft_store, store
 from headwater.repos.values import Commit
-from headwater.repos.view import View
 from headwater.storage import normalize_folder
+
+_NEWEST, _SHOWN = 5, 12
 
 
 class RepoReading:
@@ -130,6 +134,28 @@ class RepoReading:
         """Returns every move of a branch, oldest first: from where, to where, when, by whom and why."""
         with self._parts.catalog.read() as conn:
             return store.moves_of(conn, self.id, "branch", branch)
+
+    def __repr__(self) -> str:
+        """Names it, in a terminal."""
+        return f"Repo({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        with self._parts.catalog.read() as conn:
+            rows = store.branches_of(conn, self.id, limit=MOST_ROWS + 1)
+            main = store.branch_by_name(conn, self.id, "main")
+            head = None if main is None else main.head
+            commits = [] if head is None else commit_store.ancestors(conn, head, _NEWEST + 1)
+        names = ((row.name, (row.head or "-")[:_SHOWN], rfc3339(row.moved_ms)) for row in rows)
+        told = (
+            (one.id[:_SHOWN], rfc3339(one.created_ms), one.files, size_text(one.size), one.message)
+            for one in commits[:_NEWEST]
+        )
+        older = "… and older ones: .log()" if len(commits) > _NEWEST else ""
+        headings = ("commit of main", "created", "files", "size", "message")
+        log = table_html(headings, told, more=older) if commits else ""
+        return fields_html(
+            f"Repo {self.name} ({self.kind})", {}, table_html(("branch", "commit", "moved"), names), log
+        )
 
     # --- within ---
 

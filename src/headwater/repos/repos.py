@@ -6,25 +6,27 @@ from typing import Literal, Protocol
 from sqlalchemy import Connection
 
 from headwater.api.documents import Provenance, RepoInfo, RepoKind
+from headwater.api.html import MOST_ROWS, size_text, table_html
 from headwater.clock import Clock
 from headwater.db import Catalog
 from headwater.ids import CommitId, SetId
-from headwater.repos import commit_store, history_store, lookup, store
+from headwater.repos import lookup
 from headwater.repos.bonds import Bonds, BranchOwner, PinSource, RepoUser
+from headwater.repos.committing.together import Together
 from headwater.repos.deletion import delete_repo
 from headwater.repos.doors import Doors
 from headwater.repos.errors import InvalidRef, RepoExists
+from headwater.repos.history.retention import apply_retention
 from headwater.repos.names import check_repo, check_writable, kind_of
 from headwater.repos.parts import Parts
 from headwater.repos.publishing import Publisher
+from headwater.repos.reading.view import View
 from headwater.repos.refs import parse_ref
 from headwater.repos.repo import Repo
 from headwater.repos.repo_reading import repo_info
-from headwater.repos.retention import apply_retention
 from headwater.repos.roots import RepoRoots
-from headwater.repos.together import Together
+from headwater.repos.rows import commit_store, history_store, store
 from headwater.repos.values import Commit, Named, PendingCommit, Trees
-from headwater.repos.view import View
 from headwater.storage import Storage, Tree, Writer
 
 # Inside `Repos`, `list` is its method.
@@ -121,6 +123,12 @@ class Repos(Doors, Together):
         with self._catalog.read() as conn:
             rows, branches = store.all_repos(conn), store.overview(conn)
         return (repo_info(row, branches.get(row.id, [])) for row in rows)
+
+    def _repr_html_(self) -> str:
+        with self._catalog.read() as conn:
+            found = store.first_repos(conn, MOST_ROWS + 1)
+        rows = ((name, kind, files, size_text(size)) for name, kind, files, size in found)
+        return table_html(("repo", "kind", "files", "size"), rows) if found else "<em>no repos yet</em>"
 
     def delete(
         self,
@@ -298,6 +306,10 @@ class Repos(Doors, Together):
             RepoNotFound: There is no such repo.
         """
         return self._publisher.publish(conn, pending, set_id=set_id)
+
+    def hold(self, conn: Connection, places: Collection[tuple[str, str]]) -> None:
+        """Lets no branch of these move until the caller's transaction ends."""
+        self._publisher.hold(conn, places)
 
     def reserve(
         self,

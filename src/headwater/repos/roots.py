@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from headwater.repos import history_store
+from headwater.repos.rows import history_store
 from headwater.storage import NamedRoot, Pointer
 
 

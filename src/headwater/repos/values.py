@@ -61,6 +61,9 @@ class Commit(msgspec.Struct, frozen=True):
     record: Pointer | None = None
     purge: Purge | None = None
 
+    def _repr_html_(self) -> str:
+        return self.info()._repr_html_()
+
     def info(self) -> CommitInfo:
         """Returns the document that doors show."""
         return CommitInfo(

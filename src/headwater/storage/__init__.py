@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         write_outputs,
     )
     from headwater.storage.probe import verify_store
-    from headwater.storage.protocol import ObjectKey, ObjectStore
+    from headwater.storage.protocol import PASSING, ObjectKey, ObjectStore
     from headwater.storage.reading import Part
     from headwater.storage.records import CommitRecord, RecordedProvenance, RecordedTrees, Tombstone
     from headwater.storage.remote import RemoteFile, is_remote_source, list_remote, open_remote
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from headwater.storage.writer import Writer
 
 __all__ = [
+    "PASSING",
     "CachePlace",
     "Choice",
     "Chunk",
@@ -208,7 +209,7 @@ _HOMES = {
         "write_outputs",
     ),
     "probe": ("verify_store",),
-    "protocol": ("ObjectKey", "ObjectStore"),
+    "protocol": ("PASSING", "ObjectKey", "ObjectStore"),
     "reading": ("Part",),
     "records": ("CommitRecord", "RecordedProvenance", "RecordedTrees", "Tombstone"),
     "remote": ("RemoteFile", "is_remote_source", "list_remote", "open_remote"),

@@ -83,7 +83,9 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[ObjectKey]:
         """Yields the keys of whole objects."""
         try:
-            names = sorted(self._names(self._folder, ""))
+            above = prefix.rpartition("/")[0]
+            within = self._folder / above if above else self._folder
+            names = sorted(self._names(within, f"{above}/" if above else ""))
         except OSError as error:
             raise self._unavailable("The objects could not be listed", error) from error
         return (ObjectKey(name) for name in names if name.startswith(prefix) and _is_key(name))

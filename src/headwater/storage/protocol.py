@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from headwater.storage.errors import InvalidObjectKey, ObjectNotFound
 
+# What passes: objects that the catalog never names. Nobody may rely on them, and a sweep deletes those that stay.
+PASSING = "live/"
+
 _KEY = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,127}(?:/[a-z0-9_][a-z0-9_.-]{0,127}){0,7}")
 
 

@@ -5,7 +5,7 @@ holding segments and never files. Reads check every byte; writes go through a
 `Writer` and become visible with the caller's transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from headwater.storage.care.values import Finding, Packed, Sizes, Swept
 from headwater.storage.nodes import Nodes
 from headwater.storage.portable import PortableFile, Reservation, make_portable
 from headwater.storage.protocol import ObjectKey, ObjectStore
+from headwater.storage.reach import segments_under
 from headwater.storage.reader import SegmentReader
 from headwater.storage.records import CommitRecord, Tombstone
 from headwater.storage.reservations import LEASE_S, SegmentIds, WriterSegments
@@ -54,6 +55,11 @@ class Storage:
         self.nodes = Nodes(self.reader)
         self._ids = SegmentIds(catalog)
         self._background = Background(clock, self.pack)
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store, for what is no part of any tree and passes."""
+        return self._objects
 
     @property
     def objects_url(self) -> str:
@@ -109,6 +115,14 @@ class Storage:
         """Returns a file as something that a task without a catalog can read."""
         return make_portable(self.reader, self.reader.place, file)
 
+    def segments_under(self, places: Sequence[Pointer]) -> set[int]:
+        """Returns the segments of everything that can be reached from some blocks, their own included.
+
+        Raises:
+            StoredBytesCorrupt, SegmentMissing: A block on the way cannot be read.
+        """
+        return segments_under(self.nodes, places)
+
     def forget_places(self) -> None:
         """Asks the catalog anew where segments are; for when a task has found nothing where it was told to read."""
         self.reader.forget_places()
@@ -125,6 +139,24 @@ class Storage:
             expires_ms = self._catalog.now_ms(conn) + round(lease_s * 1000)
             store.reserve(conn, reserved, expires_ms)
         return Reservation(reserved, expires_ms)
+
+    def extend(self, conn: sa.Connection, ids: Collection[int], lease_s: float = LEASE_S) -> tuple[int, int]:
+        """Lets reserved segments stay so for longer, in one statement however many there are.
+
+        Args:
+            conn: The connection of a transaction.
+            ids: Segments; those that are not reserved (any more) are passed over.
+            lease_s: How long they stay reserved from now on.
+
+        Returns:
+            How many are reserved, and until when.
+        """
+        expires_ms = self._catalog.now_ms(conn) + round(lease_s * 1000)
+        return store.extend(conn, ids, expires_ms), expires_ms
+
+    def kept(self, conn: sa.Connection, ids: Collection[int]) -> set[int]:
+        """Returns those of some segments that were not given up: published, or still reserved."""
+        return store.kept(conn, ids)
 
     def release(self, conn: sa.Connection, reservation: Reservation, written: tuple[int, ...] = ()) -> None:
         """Takes back what a task did not write of its reservation."""

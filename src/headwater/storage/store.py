@@ -3,6 +3,7 @@
 Every function takes the connection of the transaction that it is part of.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 
 import sqlalchemy as sa
@@ -56,6 +57,19 @@ def renew(conn: sa.Connection, reserved: Iterable[Reserved], now_ms: int, expire
         if done.rowcount == 1:
             kept.add(one.id)
     return kept
+
+
+def extend(conn: sa.Connection, ids: Collection[int], expires_ms: int) -> int:
+    """Lets the reservations among some segments last longer, in one statement; returns how many those are."""
+    update = sa.update(segments).where(segments.c.id.in_(_listed(conn, ids)), segments.c.state == PENDING)
+    return conn.execute(update.values(expires_ms=expires_ms)).rowcount
+
+
+def kept(conn: sa.Connection, ids: Collection[int]) -> set[int]:
+    """Returns those of some segments that are published, or still reserved, in one statement."""
+    is_kept = segments.c.state.in_((PENDING, LIVE))
+    query = sa.select(segments.c.id).where(segments.c.id.in_(_listed(conn, ids)), is_kept)
+    return set(conn.execute(query).scalars())
 
 
 def insert_row(conn: sa.Connection, id: int, data: bytes | bytearray) -> None:
@@ -150,6 +164,15 @@ def stored_bytes(conn: sa.Connection) -> int:
     """Returns how many bytes all published segments have."""
     total = conn.execute(sa.select(sa.func.sum(segments.c.length)).where(segments.c.state == LIVE)).scalar()
     return int(total or 0)
+
+
+def _listed(conn: sa.Connection, ids: Collection[int]) -> sa.Select[int]:
+    """Returns ids as rows of a query: any number, in one parameter."""
+    told = sa.literal(json.dumps(sorted(ids)))
+    if conn.dialect.name == "sqlite":
+        return sa.select(sa.column("value", sa.BigInteger)).select_from(sa.func.json_each(told))
+    each = sa.func.json_array_elements_text(sa.cast(told, sa.JSON)).column_valued()
+    return sa.select(sa.cast(each, sa.BigInteger))
 
 
 def _batches(ids: Collection[int]) -> Iterator[list[int]]:

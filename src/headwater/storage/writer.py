@@ -128,6 +128,11 @@ class Writer:
             self._reader.end(one.id, place=SegmentPlace(one.key, 0, one.length))
         return {one.id for one in kept}
 
+    @property
+    def reserved(self) -> Collection[int]:
+        """The segments that the catalog has reserved for this writer; who writes for days extends their leases."""
+        return self._segments.reserved.keys()
+
     def segments_of(self, file: Content) -> set[int]:
         """Returns the segments that a file's content lies in."""
         return segments_of_content(self._nodes, file)

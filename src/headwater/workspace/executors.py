@@ -27,7 +27,7 @@ def open_executor(
         address: Of a Ray cluster; none is what the settings say, and else one that is started here.
 
     Raises:
-        InvalidInput: There is no such executor, or an address without one.
+        InvalidInput: There is no such executor, an address without one, or less than no process.
         ClusterUnavailable, MissingExtra, ObjectsOutOfReach: See `RayExecutor`.
     """
     if executor not in EXECUTORS:
@@ -35,6 +35,10 @@ def open_executor(
     if address is not None and executor != "ray":
         raise InvalidInput(
             f"The executor {executor!r} has no address.", hint="Add `--executor ray`, or leave --address out."
+        )
+    if processes < 0:
+        raise InvalidInput(
+            f"{processes} datums cannot run at once.", hint="Give 1 or more, or 0 for one per core."
         )
     count = processes or parts.config.workers.processes
     environment = store_environment(parts.objects_url)

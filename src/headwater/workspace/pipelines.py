@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headwater.api.documents import JobInfo, Listing, PipelineInfo, PlanInfo, PlanRow
-from headwater.errors import Error, InvalidInput
+from headwater.api.html import table_html
+from headwater.errors import InvalidInput
+from headwater.pipelines.errors import PipelineNotFound
 from headwater.workspace.parts import Parts
 
 if TYPE_CHECKING:
+    from headwater.pipelines.engine import Preview
     from headwater.pipelines.spec import LoadedSpec
     from headwater.pipelines.spec.loading import Source
     from headwater.workspace.shell import Shell
 
 Hear = Callable[[str], object]
+_MOST_DRAWN = 60
 
 
 def _unheard(_: str) -> None:
@@ -53,7 +57,7 @@ class WorkspacePipelines:
     ) -> list[PipelineInfo]:
         """Creates the pipelines of one or more sources, each of which may hold several, in their order.
 
-        Where one cannot be created, those before it are taken back.
+        All of them are created, or none.
 
         Args:
             sources: What describes them.
@@ -62,16 +66,8 @@ class WorkspacePipelines:
             allow_empty: Also where a glob matches nothing of what is there.
             hear: Told what has no effect here, such as a field of a Pachyderm spec.
         """
-        made: list[tuple[PipelineInfo, bool]] = []
-        try:
-            for one in _loaded(sources, code, local=local, hear=hear):
-                had_repo = self._parts.repos.exists(one.spec.output.repo)
-                made.append((self._parts.pipelines.create(one, allow_empty=allow_empty), had_repo))
-        except Error:
-            for info, had_repo in reversed(made):
-                self._parts.pipelines.delete(info.name, keep_repo=had_repo, force=True)
-            raise
-        return [info for info, _ in made]
+        loaded = _loaded(sources, code, local=local, hear=hear)
+        return self._parts.pipelines.create_all(loaded, allow_empty=allow_empty)
 
     def update(
         self, source: "Source", *, reprocess: bool = False, code: str | None = None, local: bool = False
@@ -93,15 +89,38 @@ class WorkspacePipelines:
         allow_empty: bool = False,
         hear: Hear = _unheard,
     ) -> list[PipelineInfo]:
-        """Gives the pipelines of one or more sources new versions."""
-        return [
-            self._parts.pipelines.update(one, reprocess=reprocess, allow_empty=allow_empty)
-            for one in _loaded(sources, code, local=local, hear=hear)
-        ]
+        """Gives the pipelines of one or more sources new versions: all of them, or none.
+
+        Args:
+            sources: What describes them.
+            reprocess: Forget all results, so that every datum runs again.
+            code: The folder of their code, instead of what the sources say.
+            local: Leave out images.
+            allow_empty: Also where a glob matches nothing of what is there.
+            hear: Told what has no effect here, such as a field of a Pachyderm spec.
+
+        Raises:
+            InvalidSpec: Specs have mistakes; all of all of them are named.
+            PipelineNotFound: There is none of a name.
+        """
+        loaded = _loaded(sources, code, local=local, hear=hear)
+        return self._parts.pipelines.update_all(loaded, reprocess=reprocess, allow_empty=allow_empty)
 
     def list(self) -> Listing[PipelineInfo]:
         """Returns the pipelines, by name."""
         return Listing([*self._parts.pipelines.list()])
+
+    def _repr_html_(self) -> str:
+        found = list(self._parts.pipelines.list(limit=_MOST_DRAWN))
+        rows = (
+            (one.name, one.standing, ", ".join(one.inputs), one.output, one.last_state or "-")
+            for one in found
+        )
+        if not found:
+            return "<em>no pipelines yet</em>"
+        from headwater.api.graph import picture_svg
+
+        return picture_svg(found) + table_html(("pipeline", "state", "reads", "writes", "last job"), rows)
 
     def get(self, name: str) -> PipelineInfo:
         """Returns a pipeline.
@@ -161,11 +180,11 @@ class WorkspacePipelines:
 
         Args:
             name: A pipeline; what is no text is a spec, such as a function under `@headwater.pipeline`.
-            file: A spec instead, of a pipeline that need not exist.
+            file: A spec instead, of a pipeline that need not exist; of several in it, the one that is named.
             code: The folder of the spec's code, instead of what it says.
             local: Leave out images.
         """
-        return self._preview(name, file, code, local=local)[0]
+        return self._preview(name, file, code, local=local).info()
 
     def plan_rows(
         self,
@@ -176,7 +195,7 @@ class WorkspacePipelines:
         local: bool = False,
     ) -> Iterator[PlanRow]:
         """Yields the datums that a job would run or drop now, each with its reason."""
-        return self._preview(name, file, code, local=local)[1]
+        return self._preview(name, file, code, local=local).rows()
 
     def shell(self, name: str, datum: str) -> "Shell":
         """Returns a folder with a datum's inputs and its environment, for the length of a `with` block."""
@@ -186,15 +205,15 @@ class WorkspacePipelines:
 
     def _preview(
         self, name: "Source | None", file: "Source | None", code: str | None, *, local: bool
-    ) -> tuple[PlanInfo, Iterator[PlanRow]]:
+    ) -> "Preview":
         from headwater.pipelines.engine import preview
 
-        if (name is None) == (file is None):
+        source = name if file is None else file
+        wanted = None if file is None else name
+        if source is None or not isinstance(wanted, str | None):
             raise InvalidInput("A plan is of one pipeline.", hint="Name the pipeline, or its spec with -f.")
-        source = name if name is not None else file
-        assert source is not None, "one of them is given"
         is_name = file is None and isinstance(source, str)
-        what = str(source) if is_name else _only(source, code, local=local)
+        what = str(source) if is_name else _only(source, code, local=local, wanted=wanted)
         return preview(self._parts, self._parts.kinds, what)
 
 
@@ -210,12 +229,18 @@ def _loaded(
     return found
 
 
-def _only(source: "Source", code: str | None, *, local: bool) -> "LoadedSpec":
+def _only(source: "Source", code: str | None, *, local: bool, wanted: str | None = None) -> "LoadedSpec":
+    """Returns the one pipeline that a source describes, or the one of them that is wanted."""
     found = _loaded((source,), code, local=local, hear=_unheard)
+    names = [one.spec.name for one in found]
+    if wanted is not None:
+        found = [one for one in found if one.spec.name == wanted]
+        if not found:
+            raise PipelineNotFound(wanted, names)
     if len(found) != 1:
-        names = ", ".join(repr(one.spec.name) for one in found)
         raise InvalidInput(
-            f"One pipeline was expected, and there are {len(found)}: {names}.",
-            hint="Name one, or use create_all or update_all for several.",
+            f"One pipeline was expected, and there are {len(found)}: {', '.join(map(repr, names))}.",
+            hint="Name the one that is meant beside its file, as in `headwater pipeline plan "
+            f"{names[0]} -f SPEC`; create and update take all of them, in Python create_all and update_all.",
         )
     return found[0]

@@ -48,7 +48,8 @@ def follow(parts: Parts, job: JobInfo, progress: Progress = _SILENT) -> JobInfo:
     shown = job
     for shown in parts.jobs.watch(job.id, meanwhile=workers.look):
         done = shown.datums.run + shown.datums.kept
-        progress.advance(0, f"{shown.state}, {done} datums done" if done else shown.state)
+        known = "" if shown.total is None else f" of {shown.total}"
+        progress.advance(0, f"{shown.state}, {done}{known} datums done" if done else shown.state)
     if shown.state in ("failed", "cancelled", "blocked"):
         progress.finish()
         parts.jobs.check(shown)

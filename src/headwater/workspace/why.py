@@ -125,7 +125,7 @@ def _walk(parts: Parts, starts: Sequence[tuple[Commit, str]]) -> Iterator[WhySte
 
 def _commit_steps(parts: Parts, commit: Commit, because: str) -> Iterator[WhyStep]:
     number = parts.registry.number_of(commit.id) if commit.repo.startswith(REPO_PREFIX) else None
-    what = commit.message or f"{commit.files} files"
+    what = commit.message or f"{commit.files:,} file{'' if commit.files == 1 else 's'}"
     if commit.purge is not None:
         told = [f"{what}; its files were given up", commit.purge.reason]
         yield WhyStep("commit", _ref(commit), ": ".join(filter(None, told)), because)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from headwater.api.documents import WorkspaceInfo
+from headwater.api.html import fields_html
 from headwater.clock import Clock, SystemClock
 from headwater.settings import locate, place_of, redacted
 from headwater.workspace.care_verbs import CareVerbs
@@ -83,6 +84,14 @@ class Workspace(
     def url(self) -> str:
         """What opens the workspace in another process; it may hold a password."""
         return self._parts.url
+
+    def __repr__(self) -> str:
+        """Names it, in a terminal."""
+        return f"Workspace({redacted(self._parts.url)!r})"
+
+    def _repr_html_(self) -> str:
+        parts = [self._parts.repos._repr_html_(), self.pipelines._repr_html_()]
+        return fields_html(f"Workspace {redacted(self._parts.url)}", {}, *parts)
 
     def close(self) -> None:
         """Commits what endpoints have answered, and lets go of the catalog."""

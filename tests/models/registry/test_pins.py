@@ -9,7 +9,8 @@ from headwater.clock import SystemClock
 from headwater.db import Catalog
 from headwater.ids import CommitId
 from headwater.models import DeployedPins, Registry
-from headwater.repos import CommitPinned, Repo, Repos, commit_store
+from headwater.repos import CommitPinned, Repo, Repos
+from headwater.repos.rows import commit_store
 from headwater.storage import Storage, open_store
 from tests.models.registry.maker import Maker
 

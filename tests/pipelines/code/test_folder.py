@@ -121,3 +121,8 @@ def test_data_beside_the_code_is_named_as_too_large(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nowhere"):
         capture_folder(tmp_path / "nowhere")
+
+
+def test_a_line_of_the_ignore_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"The line 'data/\[z-a\]' of .headwaterignore cannot be read"):
+        read_rule("data/[z-a]")

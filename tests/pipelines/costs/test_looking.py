@@ -53,10 +53,12 @@ def test_one_datum_is_looked_at_at_the_cost_of_one(changed: tuple[Path, int]) ->
         "datums": lambda one: list(one.jobs.datums(job)),
         "logs": lambda one: list(one.jobs.logs(job)),
         "plan": lambda one: one.pipelines.plan("looked"),
+        "rows": lambda one: list(one.pipelines.plan_rows("looked")),
     }
     costs = {name: _counted(place, act) for name, act in asked.items()}
 
     levels = math.ceil(math.log(count, 64)) + 1
+    assert costs["rows"].statements <= costs["plan"].statements  # either goes through the plan once
     for name, cost in costs.items():
         assert cost.nodes <= 12 * levels, (name, cost)
         assert cost.statements <= 60, (name, cost)

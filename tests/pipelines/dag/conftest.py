@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from headwater.api.documents import PipelineInfo
+from headwater.api.documents import PipelineInfo, Provenance
 from headwater.clock import Clock, SystemClock
 from headwater.db import Catalog
 from headwater.execution import Beat, Queue
@@ -99,7 +99,7 @@ class Flow:
         with self.catalog.write() as conn:
             pipeline = store.find_pipeline(conn, name)
             assert pipeline is not None
-            return take(conn, self.repos, pipeline, self.trigger.cover, self.clock)
+            return take(conn, self.repos, pipeline, self.trigger, self.clock)
 
     def finish(self, job: JobRow) -> None:
         """Makes a job's commit of what it reads."""
@@ -114,7 +114,16 @@ class Flow:
         writer.seal()
         with self.catalog.write() as conn:
             commit = CommitId(job.commit_id or "")
-            self.repos.complete(conn, commit, state="finished", trees=Trees(tree), writer=writer, expect=head)
+            went_in = [Provenance("commit", one.repo, one.commit_id, one.name) for one in inputs]
+            self.repos.complete(
+                conn,
+                commit,
+                state="finished",
+                trees=Trees(tree),
+                writer=writer,
+                expect=head,
+                provenance=went_in,
+            )
             self.end(conn, job, "succeeded")
 
     def fail(self, job: JobRow, how: Literal["failed", "cancelled"] = "failed") -> None:

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 
 from headwater.pipelines.dag.following import is_met
 from headwater.pipelines.dag.schedule import moment_name, schedule_of
-from headwater.pipelines.errors import InvalidRun, InvalidSchedule, InvalidSpec, InvalidTrigger
-from headwater.pipelines.spec import BranchTrigger, CronInput, FilesInput, LoadedSpec
+from headwater.pipelines.errors import (
+    InvalidRun,
+    InvalidSchedule,
+    InvalidSpec,
+    InvalidTrigger,
+    PipelineInUse,
+)
+from headwater.pipelines.spec import BranchTrigger, CronInput, FilesInput, LoadedSpec, read_trigger
 from headwater.repos import BranchOwned, InUse
 from tests.clocks import HandClock
 from tests.pipelines.dag.conftest import Flow, open_flow, spec_over
@@ -189,6 +195,32 @@ def test_the_clock_of_a_deleted_pipeline_stops_and_its_repo_goes(flow: Flow, clo
     assert flow.queue.counts()["delayed"] == 0
 
 
+def test_ticks_that_others_read_stay_with_those_when_their_pipeline_is_deleted_by_force(flow: Flow) -> None:
+    flow.pipelines.create(ticking())
+    flow.pipelines.tick("report")
+    flow.create("times", "report-tick")
+
+    with pytest.raises(PipelineInUse, match="its repo 'report-tick' is read by 'times'"):
+        flow.pipelines.delete("report")
+    removal = flow.pipelines.delete("report", force=True).removal
+
+    assert removal is not None
+    assert (removal.repos, removal.kept, removal.because) == (["report"], "report-tick", "times reads it")
+    assert len(ticks(flow)) == 1
+    assert not flow.repos.exists("report")
+
+
+def test_ticks_stay_with_the_results_where_those_are_to_stay(flow: Flow) -> None:
+    flow.pipelines.create(ticking())
+    flow.create("times", "report-tick")
+
+    removal = flow.pipelines.delete("report", keep_repo=True).removal
+
+    assert removal is not None
+    assert (removal.repos, removal.kept) == ([], "report")
+    assert flow.repos.exists("report-tick")
+
+
 def test_ticks_do_not_go_where_somebody_has_data(flow: Flow) -> None:
     flow.source("report-tick")
 
@@ -324,3 +356,29 @@ def test_a_pipelines_output_follows_nothing(flow: Flow) -> None:
 
     with pytest.raises(BranchOwned):
         flow.pipelines.triggers.set("first", "main", BranchTrigger("other", commits=1))
+
+
+def test_nobody_but_its_pipeline_commits_to_the_repo_of_a_clock(flow: Flow) -> None:
+    flow.pipelines.create(ticking())
+    repo = flow.repos.get("report-tick")
+
+    hints = []
+    for write in (lambda: repo.commit("main"), lambda: repo.start("main"), lambda: repo.changes("main")):
+        with pytest.raises(
+            BranchOwned, match="Only the pipeline 'report' writes 'report-tick@main'"
+        ) as caught:
+            write()
+        hints.append(caught.value.hint)
+    flow.pipelines.tick("report")
+
+    assert all("headwater pipeline show report" in hint for hint in hints)
+    assert len(ticks(flow)) == 1
+
+
+def test_a_trigger_with_mistakes_is_told_in_the_words_of_who_gave_it() -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        read_trigger({"branch": "inbox", "size": "12 apples", "commits": -1}, "nightly")
+
+    assert caught.value.message.startswith("The trigger of the branch 'nightly' has 2 mistakes:")
+    assert [one["field"] for one in caught.value.details] == ["commits", "size"]
+    assert "--commits" in caught.value.hint

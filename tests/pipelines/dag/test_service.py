@@ -1,8 +1,13 @@
 """Pipelines as people make, change, run and remove them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
+from headwater.db import Catalog
 from headwater.pipelines import store
 from headwater.pipelines.code import CodeBundle, CodeFile
 from headwater.pipelines.errors import (
@@ -16,6 +21,7 @@ from headwater.pipelines.errors import (
 from headwater.pipelines.roots import PipelineRoots
 from headwater.pipelines.spec import FilesInput, LoadedSpec, OutputSpec, Transform
 from headwater.repos import BranchOwned, InUse, RefNotFound, RepoNotFound
+from headwater.storage import FileEntry, Tree
 from tests.pipelines.dag.conftest import Flow, counted, spec_over
 
 
@@ -75,6 +81,38 @@ def test_a_glob_may_match_nothing_where_that_is_meant(flow: Flow) -> None:
     info = flow.pipelines.create(LoadedSpec(spec), allow_empty=True)
 
     assert info.version == 1
+
+
+def test_globs_are_tried_while_nobody_waits_to_write(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow.source("a")
+    flow.put("a", "one")
+    writing, read = list[Catalog](), list[bool]()
+    entries, write = Tree.entries, Catalog.write
+
+    def watched(tree: Tree, prefix: str = "", after: str | None = None) -> Iterator[FileEntry]:
+        read.append(bool(writing))
+        return entries(tree, prefix, after)
+
+    @contextmanager
+    def turn(catalog: Catalog, *, shared: bool = False) -> Iterator[Connection]:
+        with write(catalog, shared=shared) as conn:
+            writing.append(catalog)
+            yield conn
+            writing.pop()
+
+    monkeypatch.setattr(Tree, "entries", watched)
+    monkeypatch.setattr(Catalog, "write", turn)
+    spec = spec_over("first", "a", input=FilesInput("in0", "a", "main", "/**/*.later"))
+
+    with pytest.raises(InvalidSpec, match="matches nothing of the 1 files at a@main"):
+        flow.pipelines.create(LoadedSpec(spec))
+    writing.clear()
+    flow.create("first", "a")
+    with pytest.raises(InvalidSpec, match="matches nothing of the 1 files at a@main"):
+        flow.pipelines.update(LoadedSpec(spec))
+
+    assert read
+    assert not any(read)
 
 
 def test_a_circle_is_refused_and_its_way_named(flow: Flow) -> None:

@@ -5,6 +5,7 @@ A worker that is only stopped for longer than its lease comes back, finds its
 job taken, and changes nothing.
 """
 
+import fcntl
 import os
 import random
 import signal
@@ -12,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from headwater.workspace import Workspace
 from tests.conftest import LARGE
+from tests.waiting import until
 
 _STEP = """
 import time
@@ -104,6 +106,16 @@ def _ended(workspace: Workspace, commit: str) -> bool:
     return bool(jobs) and all(job.state in ("succeeded", "failed", "cancelled", "skipped") for job in jobs)
 
 
+def _stop_between_writes(pid: int, place: Path) -> None:
+    """Stops a process where it does not hold the writer's turn, for which all others would wait until it goes on."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        with (place / ".headwater" / "catalog.db.lock").open() as turn, suppress(BlockingIOError):
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        os.kill(pid, signal.SIGCONT)
+
+
 def _check(workspace: Workspace, texts: dict[str, str]) -> None:
     job = workspace.jobs.newest("shouted")
     assert (job.state, job.error) == ("succeeded", None)
@@ -142,21 +154,14 @@ def test_a_worker_that_was_stopped_for_longer_than_its_lease_changes_nothing_any
         with workspace.repo("texts").commit() as commit:
             for name, text in texts.items():
                 commit.put(f"/{name}", text)
-        until_s = time.monotonic() + _DEADLINE_S
-        while not workspace.jobs.newest("shouted").datums.run:
-            assert time.monotonic() < until_s
-            time.sleep(0.02)
-        os.kill(running.first, signal.SIGSTOP)
+        until(lambda: workspace.jobs.newest("shouted").datums.run, "the first datum")
+        _stop_between_writes(running.first, place)
         with workers(place, 1):
-            while not _ended(workspace, commit.id):
-                assert time.monotonic() < until_s
-                time.sleep(0.05)
+            until(lambda: _ended(workspace, commit.id), "another worker to finish")
             os.kill(running.first, signal.SIGCONT)
             with workspace.repo("texts").commit() as later:
                 later.put("/more.txt", "one more")
-            while not _ended(workspace, later.id):
-                assert time.monotonic() < until_s
-                time.sleep(0.05)
+            until(lambda: _ended(workspace, later.id), "the job of one more file")
         job = workspace.jobs.newest("shouted")
         assert (job.state, job.datums.run, job.datums.kept) == ("succeeded", 1, _FILES)
         assert len(workspace.repo("shouted").log("main").items) == 2

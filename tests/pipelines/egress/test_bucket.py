@@ -8,7 +8,7 @@ import pytest
 
 from headwater.errors import Unavailable
 from headwater.pipelines.egress import Sent
-from headwater.pipelines.errors import EgressFailed
+from headwater.pipelines.egress.errors import EgressFailed
 from tests.pipelines.egress.conftest import Sending
 from tests.servers.fault_proxy import Answer, Drop, FaultProxy
 from tests.servers.seaweed import OWNER, READER, REGION, S3Server

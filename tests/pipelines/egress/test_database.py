@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from headwater.errors import InvalidInput, Unavailable
 from headwater.execution import Stopping
 from headwater.pipelines.egress import Sent, check
-from headwater.pipelines.errors import EgressFailed, InvalidSpec
+from headwater.pipelines.egress.errors import EgressFailed
+from headwater.pipelines.errors import InvalidSpec
 from headwater.pipelines.spec import Egress as EgressSpec
 from headwater.pipelines.spec import OutputSpec, PipelineSpec
 from tests.pipelines.egress.conftest import Sending

@@ -16,7 +16,7 @@ from headwater.errors import Unavailable
 from headwater.execution import Stopping
 from headwater.pipelines import PipelineBonds
 from headwater.pipelines.egress import Sent
-from headwater.pipelines.errors import EgressFailed
+from headwater.pipelines.egress.errors import EgressFailed
 from tests.pipelines.egress.conftest import Sending
 
 

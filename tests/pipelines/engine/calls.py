@@ -2,7 +2,8 @@
 
 Every word of the file is an order: `die PATH` once where a path is given,
 `poison`, `recover`, `once PATH`, `write NAME`, `log TEXT`, `mark PATH`,
-`hold PIPE`, `gate PIPE`, `nothing`, `many`. What is not an order is a word to count.
+`hold PIPE`, `gate PIPE`, `nothing`, `many`, `large`, `unable SCOPE`,
+`unable-once PATH`. What is not an order is a word to count.
 """
 
 import os
@@ -14,24 +15,36 @@ from pathlib import Path
 import msgspec
 
 from headwater.pipelines.sets import CallError, DatumCall, DatumResult, SetPayload, SetResult
-from headwater.storage import OutputFile, PortableFile, PortablePart, content_hash, open_store, read_portable
+from headwater.storage import (
+    NewFile,
+    OutputFile,
+    OutputStream,
+    PortableFile,
+    PortablePart,
+    content_hash,
+    open_store,
+    read_portable,
+)
 
 
 def run_set(payload: bytes, scratch: Path) -> bytes:
     task = msgspec.msgpack.decode(payload, type=SetPayload)
-    return msgspec.msgpack.encode(SetResult(tuple(Run(task, datum).result() for datum in task.datums)))
+    stream = OutputStream(open_store(task.store), task.reservation)
+    results = tuple(Run(task, datum, stream).result() for datum in task.datums)
+    return msgspec.msgpack.encode(SetResult(results, stream.finish()))
 
 
 class Run:
     """One datum, carried out order by order."""
 
-    def __init__(self, task: SetPayload, datum: DatumCall) -> None:
+    def __init__(self, task: SetPayload, datum: DatumCall, stream: OutputStream | None = None) -> None:
         objects = open_store(task.store)
         self.files: dict[str, str] = {}
         for number in datum.pieces:
             pieces = task.pieces[number].files
             self.files |= {path: read_portable(file, objects).decode() for path, file in pieces}
         self.datum, self.first = datum, next(iter(self.files))
+        self.stream, self.stored = stream, list[OutputFile]()
         self.out, self.log, self.words, self.counts = dict[str, str](), "", 0, True
 
     def result(self) -> DatumResult:
@@ -43,7 +56,8 @@ class Run:
                     return ended
         if self.counts:
             self.out[self.first] = str(self.words)
-        made = tuple(_file(path, text) for path, text in sorted(self.out.items()))
+        small = [_file(path, text) for path, text in self.out.items()]
+        made = tuple(sorted([*small, *self.stored], key=lambda one: one.path))
         stats = msgspec.msgpack.encode({"process_s": 0.5})
         return DatumResult(self.datum.key, "succeeded", made, stats, log=self.log.encode())
 
@@ -51,10 +65,13 @@ class Run:
         ending = {"poison": self.poison, "recover": self.recover, "skip": self.skip}.get(order)
         if ending is not None:
             return ending()
+        if order == "unable":
+            return self.unable(next(rest))
         told = {"write": self.write, "log": self.print, "mark": self.mark, "hold": hold, "gate": gate}.get(
             order
         )
-        once = {"die-once": die, "once": self.poison, "skip-once": self.skip}.get(order)
+        passing = {"die-once": die, "once": self.poison, "skip-once": self.skip, "unable-once": self.unable}
+        once = passing.get(order)
         if told is not None:
             told(next(rest))
         elif once is not None:
@@ -63,6 +80,9 @@ class Run:
             die()
         elif order == "nothing":
             self.counts = False
+        elif order == "large":
+            assert self.stream is not None
+            self.stored += self.stream.add([NewFile(f"{self.first}.large", os.urandom(2_000_000))])
         elif order == "many":
             self.out |= {f"many/{self.first}/{number}": str(number) for number in range(20)}
         else:
@@ -75,6 +95,12 @@ class Run:
     def recover(self) -> DatumResult:
         state = "recovered" if self.datum.is_last_try else "failed"
         return _failed(self.datum, state, "it was passed over", self.log)
+
+    def unable(self, scope: str = "job-for-now") -> DatumResult:
+        failed = _failed(self.datum, "failed", "there is no such program.", self.log)
+        assert failed.error is not None
+        error = msgspec.structs.replace(failed.error, kind="command-not-found", scope=scope)
+        return msgspec.structs.replace(failed, error=error)
 
     def skip(self) -> DatumResult:
         return DatumResult(self.datum.key, "not-run")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from headwater.api.documents import JobInfo
-from headwater.clock import SystemClock
+from headwater.clock import Clock, SystemClock
 from headwater.db import Catalog
 from headwater.execution import Executor, LocalExecutor, Queue, Worker
 from headwater.ids import JobId
@@ -34,6 +34,7 @@ from headwater.repos import Repos
 from headwater.storage import Storage, open_store
 from tests.servers.postgres import fresh_catalog
 
+SYSTEM_CLOCK = SystemClock()
 OURS = dict.fromkeys(CALLS, "tests.pipelines.engine.calls:run_set")
 
 
@@ -48,7 +49,7 @@ class Bench:
     jobs: Jobs
     trigger: Trigger
     executor: Executor
-    clock: SystemClock
+    clock: Clock
     kind: TransformKind
 
     def put(self, files: Mapping[str, str | None], repo: str = "texts") -> None:
@@ -127,11 +128,15 @@ class Bench:
 
 @contextmanager
 def open_bench(
-    folder: Path, url: str, *, create: bool = True, calls: Mapping[str, str] = OURS
+    folder: Path,
+    url: str,
+    *,
+    create: bool = True,
+    calls: Mapping[str, str] = OURS,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Bench]:
     """Opens a workspace's engine; another process may do so at the same time."""
-    clock = SystemClock()
-    catalog = fresh_catalog(url) if create else Catalog.open(url)
+    catalog = fresh_catalog(url, clock=clock) if create else Catalog.open(url, clock=clock)
     storage = Storage(catalog, open_store(f"file:{folder / 'objects'}"), clock=clock)
     queue = Queue(catalog)
     trigger = Trigger(queue, clock)

@@ -2,30 +2,22 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from headwater.clock import SystemClock
 from headwater.pipelines import store
 from headwater.pipelines.engine import compute
 from tests.pipelines.engine.conftest import Bench
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "_TAIL_S", 0.1)
     monkeypatch.setattr(compute, "_POLL_S", 0.05)
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    clock = SystemClock()
-    deadline = clock.monotonic_s() + 20
-    while not is_so():
-        assert clock.monotonic_s() < deadline, "it did not happen in time"
-        clock.sleep(0.01)
 
 
 @contextmanager

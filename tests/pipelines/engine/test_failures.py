@@ -60,17 +60,6 @@ def test_a_kind_that_refuses_at_any_step_fails_its_job_alone(
     assert engine.output()["/total.txt"] == "2"
 
 
-def test_an_unknown_kind_fails_the_job_and_names_those_there_are(engine: Engine) -> None:
-    engine.put(a="one")
-    job = engine.submit(kind="pigeon")
-    engine.work()
-
-    failed = failure(engine, job.id)
-
-    assert "'pigeon'" in failed.message
-    assert "Kinds here: count" in failed.hint
-
-
 def test_a_file_where_another_datum_has_a_folder_names_both(engine: Engine) -> None:
     engine.put(a="folder", b="fine")
     job = engine.submit()

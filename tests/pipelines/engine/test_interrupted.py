@@ -169,9 +169,7 @@ def test_what_a_job_used_up_of_its_attempts_is_not_counted_against_the_next(engi
     assert [one.state for one in engine.jobs.list().items] == ["succeeded", "succeeded"]
 
 
-def test_results_whose_segments_were_given_up_are_computed_again(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_attempt_that_lost_something_is_repeated(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "_SHORT_S", 0.0)
     engine.put(a="one")
     job = engine.submit()
@@ -188,10 +186,11 @@ def test_results_whose_segments_were_given_up_are_computed_again(
     with pytest.raises(SegmentsGone):
         engine.coordinator.handle(claim, Beat(threading.Event()))
 
-    assert run == [2]
-    assert parts_left(engine) == 0
     engine.queue.release(claim)
     engine.work()
+
+    assert run == [2]
+    assert parts_left(engine) == 0
     assert engine.jobs.wait(job.id).state == "succeeded"
 
 

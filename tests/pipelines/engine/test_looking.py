@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from headwater.pipelines import InvalidSpec, PipelineNotFound
 from headwater.pipelines.code import CodeBundle
 from headwater.pipelines.engine import DatumReader, preview
 from headwater.pipelines.errors import AmbiguousDatum, DatumNotFound
+from headwater.pipelines.inputs import InputPlanner
+from headwater.pipelines.kind import DatumChange
 from headwater.pipelines.spec import DatumSet, FilesInput, OutputSpec, PipelineSpec, Transform
 from tests.pipelines.engine.conftest import Bench
+from tests.waiting import until
 
 
 @dataclass
@@ -31,7 +34,8 @@ def reader(bench: Bench) -> DatumReader:
 @pytest.fixture
 def plan(bench: Bench) -> Callable[[str | Loaded], tuple[dict[str, int], list[tuple[str, str]]]]:
     def planned(what: str | Loaded) -> tuple[dict[str, int], list[tuple[str, str]]]:
-        info, rows = preview(bench, {bench.kind.name: bench.kind}, what)
+        shown = preview(bench, {bench.kind.name: bench.kind}, what)
+        info, rows = shown.info(), shown.rows()
         assert info.total == sum(count for reason, count in info.counts.items() if reason != "dropped")
         return {str(reason): count for reason, count in info.counts.items()}, sorted(
             (row.datum, row.reason) for row in rows
@@ -61,6 +65,30 @@ def test_a_plan_says_what_would_run_and_why(bench: Bench, plan: Plan) -> None:
     ]
 
 
+def test_the_rows_of_a_plan_are_found_in_one_pass_as_they_are_asked_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.create()
+    bench.put_and_work({"a.txt": "one", "b.txt": "one", "c.txt": "one"})
+    bench.put({"a.txt": "two", "b.txt": "two", "c.txt": None})
+    asked: list[str] = []
+    changes = InputPlanner.changes
+
+    def heard(planner: InputPlanner) -> Iterator[DatumChange]:
+        for change in changes(planner):
+            asked.append(change.key.hex())
+            yield change
+
+    monkeypatch.setattr(InputPlanner, "changes", heard)
+
+    rows = preview(bench, {bench.kind.name: bench.kind}, "out").rows()
+
+    assert asked == []
+    assert (next(rows).datum, len(asked)) == ("texts:/a.txt", 1)
+    assert [row.reason for row in rows] == ["input-changed", "dropped"]
+    assert len(asked) == 3
+
+
 def test_a_plan_of_another_version_names_the_code(bench: Bench, plan: Plan) -> None:
     bench.create()
     bench.put_and_work({"a.txt": "one"})
@@ -82,7 +110,7 @@ def test_a_spec_that_is_not_created_yet_has_a_plan_too_and_leaves_nothing(bench:
     assert plan(Loaded(spec)) == ({"new": 1}, [("texts:/a.txt", "new")])
 
     nothing = msgspec.structs.replace(spec, input=FilesInput("texts", "texts", glob="/*.pdf"))
-    info, _ = preview(bench, {bench.kind.name: bench.kind}, Loaded(nothing))
+    info = preview(bench, {bench.kind.name: bench.kind}, Loaded(nothing)).info()
     assert (info.total, "match nothing" in info.note) == (0, True)
     with pytest.raises(PipelineNotFound):
         plan("other")
@@ -116,15 +144,15 @@ def test_logs_are_kept_and_searched(bench: Bench, reader: DatumReader) -> None:
     bench.create(datum_tries=1)
     job = bench.put_and_work({"a.txt": "log apple log pear", "b.txt": "log apple poison", "c.txt": "one"})
 
-    assert sorted((one.label, one.line) for one in reader.logs(job.id)) == [
+    assert sorted((one.label, one.line) for one in reader.printed(job.id).new()) == [
         ("texts:/a.txt", "apple"),
         ("texts:/a.txt", "pear"),
         ("texts:/b.txt", "apple"),
     ]
-    assert [one.line for one in reader.logs(job.id, grep="pea")] == ["pear"]
-    assert [one.label for one in reader.logs(job.id, failed=True)] == ["texts:/b.txt"]
+    assert [one.line for one in reader.printed(job.id, grep="pea").new()] == ["pear"]
+    assert [one.label for one in reader.printed(job.id, failed=True).new()] == ["texts:/b.txt"]
     key = next(one.datum for one in reader.datums(job.id) if one.label == "texts:/a.txt")
-    assert [one.line for one in reader.logs(job.id, datum=key[:16])] == ["apple", "pear"]
+    assert [one.line for one in reader.printed(job.id, datum=key[:16]).new()] == ["apple", "pear"]
 
 
 def test_a_datum_is_found_by_the_beginning_of_its_key_with_what_it_sees(
@@ -161,7 +189,11 @@ def test_a_running_job_shows_what_has_been_accepted(
     assert pipe.read_text() == "holding"
 
     job = bench.last()
-    shown, lines = list(reader.datums(job.id)), [one.line for one in reader.logs(job.id)]
+    # The second set may have begun before the coordinator has heard of the first one's end.
+    shown, lines = (
+        until(lambda: list(reader.datums(job.id))),
+        [one.line for one in reader.printed(job.id).new()],
+    )
     bench.jobs.cancel(job.id)
     worker.join()
 

@@ -3,15 +3,20 @@
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from headwater.execution import PureCall
 from headwater.pipelines.engine.pace import MOST, Pace
 from headwater.pipelines.sets import SetPayload
 from headwater.pipelines.spec import DatumSet
-from tests.pipelines.engine.conftest import Bench
+from headwater.pipelines.tables import job_parts
+from tests.clocks import HandClock
+from tests.pipelines.engine.conftest import Bench, open_bench
+from tests.waiting import until
 
 
 class Watched:
@@ -157,20 +162,28 @@ def test_what_datums_share_stands_in_a_payload_once(bench: Bench, watched: Watch
 
 
 def test_a_job_that_takes_too_long_is_ended_and_its_successes_are_remembered(
-    bench: Bench, tmp_path: Path
+    tmp_path: Path, catalog_url: str
 ) -> None:
     import os
+    import threading
 
-    pipe = tmp_path / "pipe"
+    pipe, clock = tmp_path / "pipe", HandClock()
     os.mkfifo(pipe)
-    bench.create(job_timeout_s=1.0, datum_set=DatumSet(number=1))
+    with open_bench(tmp_path, catalog_url, clock=clock) as bench:
+        bench.create(job_timeout_s=60.0, datum_set=DatumSet(number=1))
+        bench.put({"a.txt": "one", "b.txt": f"hold {pipe}"})
+        worker = threading.Thread(target=bench.work)
+        worker.start()
+        assert pipe.read_text() == "holding"
+        until(lambda: bench.last().datums.run == 1)
+        clock.ms += 60_000
+        worker.join()
 
-    job = bench.put_and_work({"a.txt": "one", "b.txt": f"hold {pipe}"})
-
-    assert (job.state, job.datums.run) == ("failed", 1)
-    assert "job_timeout" in (job.error or "")
-    job = bench.put_and_work({"b.txt": "two"})
-    assert (job.state, job.datums.run, job.datums.kept) == ("succeeded", 1, 1)
+        job = bench.last()
+        assert (job.state, job.datums.run) == ("failed", 1)
+        assert "job_timeout" in (job.error or "")
+        job = bench.put_and_work({"b.txt": "two"})
+        assert (job.state, job.datums.run, job.datums.kept) == ("succeeded", 1, 1)
 
 
 def test_a_cancelled_job_ends_the_processes_of_its_datums(bench: Bench, tmp_path: Path) -> None:
@@ -190,6 +203,31 @@ def test_a_cancelled_job_ends_the_processes_of_its_datums(bench: Bench, tmp_path
 
     bench.put_and_work({"a.txt": None, "b.txt": "one", "c.txt": "two"})
     assert bench.last().state == "succeeded"  # two processes are there again
+
+
+def test_short_sets_are_accepted_together(bench: Bench, tmp_path: Path) -> None:
+    import os
+    import threading
+
+    def hear(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if statement.startswith("INSERT") and job_parts.name in statement:
+            told.append(statement)
+
+    pipe, told = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    bench.create(datum_set=DatumSet(number=1))
+    bench.put(files(16, z=f"hold {pipe}"))
+    worker = threading.Thread(target=bench.work)
+    sa.event.listen(sa.Engine, "after_cursor_execute", hear)
+    worker.start()
+    assert pipe.read_text() == "holding"
+
+    until(lambda: bench.last().datums.run == 16)
+    sa.event.remove(sa.Engine, "after_cursor_execute", hear)
+    bench.jobs.cancel(bench.last().id)
+    worker.join()
+
+    assert 1 <= len(told) < 8
 
 
 @pytest.mark.parametrize(
@@ -213,6 +251,27 @@ def test_sets_shrink_again_and_never_pass_the_limit() -> None:
         pace.ended(pace.next().datums, 0.0001)
     assert pace.next().datums == MOST
     pace.ended(MOST, 2.0)
-    assert pace.next().datums == 100
-    pace.ended(100, 100.0)
+    assert pace.next().datums == 96  # whole calls of the code
+    pace.ended(96, 100.0)
     assert pace.next().datums == 8  # what one call of the code takes
+
+
+def test_sets_hold_whole_calls_of_the_code() -> None:
+    pace = Pace(None, batch=4)
+
+    pace.ended(4, 0.13)  # six would fit
+
+    assert pace.next().datums == 4
+
+
+def test_the_last_sets_are_shorter_so_that_all_processes_end_together() -> None:
+    pace, left = Pace(None, batch=4, at_once=4), 100
+    for _ in range(4):
+        pace.ended(pace.next().datums, 0.01 * pace.next().datums)
+
+    sizes = []
+    while left:
+        sizes.append(min(left, pace.next(left if left <= pace.reach else None).datums))
+        left -= sizes[-1]
+
+    assert sizes == [20, 20, 12, 12, 8, 4, 4, 4, 4, 4, 4, 4]

@@ -18,7 +18,7 @@ from headwater.pipelines.spec import (
     UnionInput,
 )
 from headwater.pipelines.spec.algebra import fill, gives_join_value, is_outer
-from headwater.repos.glob import read_glob
+from headwater.repos.reading.glob import read_glob
 from tests.pipelines.inputs.workbench import Files, State
 
 Id = tuple[Any, ...]

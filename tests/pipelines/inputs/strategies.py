@@ -13,7 +13,7 @@ from headwater.pipelines.spec import (
     UnionInput,
 )
 from headwater.pipelines.spec.algebra import mistakes
-from headwater.repos.glob import read_glob
+from headwater.repos.reading.glob import read_glob
 from tests.pipelines.inputs.workbench import State
 
 REPOS = ("r", "s")

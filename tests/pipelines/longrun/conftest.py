@@ -1,8 +1,7 @@
 """A workspace whose spouts and services run under a worker, which is a thread here, or a process to be killed."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +25,9 @@ from headwater.pipelines.spec import Egress, FilesInput, OutputSpec, PipelineSpe
 from headwater.repos import Commit, Repos
 from headwater.storage import Put, Storage, open_store
 from tests.servers.postgres import fresh_catalog
+from tests.waiting import PATIENCE_S
 
-DEADLINE_S = 30.0
 BACK_OFF_S = 0.05
-
-
-def until(what: Callable[[], Any], *, within_s: float = DEADLINE_S) -> Any:
-    """Returns what a call returns, once that is something."""
-    deadline = time.monotonic() + within_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"{what} has come to nothing"
-        time.sleep(0.01)  # polls with a deadline
-    return found
 
 
 @dataclass
@@ -168,7 +158,7 @@ class Place:
             yield
         finally:
             stop.set()
-            thread.join(DEADLINE_S)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
 

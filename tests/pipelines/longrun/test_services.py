@@ -4,13 +4,19 @@ import http.client
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from headwater.pipelines.longrun.service import is_exposed
+from headwater.execution import Beat
+from headwater.pipelines.longrun import KINDS, service
+from headwater.pipelines.longrun.service import ServiceHandler, answers, is_exposed
 from headwater.pipelines.longrun.store import Status
-from tests.pipelines.longrun.conftest import Place, until
+from headwater.pipelines.tables import pipeline_versions
+from tests.pipelines.longrun.conftest import Place
+from tests.waiting import PATIENCE_S, until
 
 # Answers with what lies in its input when it is asked, and its own process id.
 _COMMAND = """#!/usr/bin/env python3
@@ -74,7 +80,7 @@ def test_a_command_answers_with_the_newest_commit(place: Place) -> None:
     with place.working():
         first = until(lambda: ask(place))
         commit = place.put({"/a.txt": "uno", "/b/c.txt": None})
-        second = until(lambda: "uno" in (answer := ask(place)) and answer)
+        second = until(lambda: answer if "uno" in (answer := ask(place)) else None)
         status = place.status()
 
     assert "{'a.txt': 'one', 'b/c.txt': 'two'}" in first
@@ -168,11 +174,8 @@ def test_a_process_that_dies_is_started_again(place: Place) -> None:
     with place.working():
         pid = int(until(lambda: ask(place)).rpartition(" ")[2])
         os.kill(pid, signal.SIGKILL)
-        other = int(
-            until(lambda: (answer := ask(place)) and not answer.endswith(f" {pid}") and answer).rpartition(
-                " "
-            )[2]
-        )
+        answer = until(lambda: found if not (found := ask(place)).endswith(f" {pid}") else None)
+        other = int(answer.rpartition(" ")[2])
         status = place.status()
 
     assert other != pid
@@ -205,6 +208,24 @@ def test_only_what_the_glob_matches_is_laid_out(place: Place) -> None:
     assert "{'a.csv': '1'}" in first
 
 
+def test_a_version_that_a_worker_does_not_know_is_left_to_a_newer_one(place: Place) -> None:
+    place.put({"/a": "one"})
+    place.service({"serve.py": _COMMAND}, command=("./serve.py",))
+    with place.catalog.write() as conn:
+        known = conn.execute(sa.select(pipeline_versions.c.spec)).scalar_one()
+        spec = known.replace(b'"kind":', b'"weather":"fine","kind":')
+        conn.execute(sa.update(pipeline_versions).values(spec=spec))
+    claim = place.queue.claim("older", KINDS)
+    assert claim is not None
+
+    ServiceHandler(place, place.files_at).handle(claim, Beat(threading.Event()))
+
+    status = place.status()
+    assert status is not None
+    assert "does not know a part of its spec" in (status.error or "")
+    assert place.queue.counts()["delayed"] == 1
+
+
 def test_pausing_ends_it_and_nothing_is_left_running(place: Place) -> None:
     place.put({"/a": "one"})
     place.service({"serve.py": _COMMAND}, command=("./serve.py",))
@@ -218,6 +239,28 @@ def test_pausing_ends_it_and_nothing_is_left_running(place: Place) -> None:
     status = place.status()
     assert status is not None
     assert status.port is None
+
+
+def test_a_port_whose_holder_hangs_up_is_no_answer_where_it_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        quiet = answers(port, is_published=True)
+        hanging_up = threading.Thread(target=_hang_up, args=(server,))
+        hanging_up.start()
+        monkeypatch.setattr(service, "_HANG_UP_S", PATIENCE_S)  # the thread above may take its time
+        held_for_nobody = answers(port, is_published=True)
+        hanging_up.join()
+
+    assert quiet
+    assert not held_for_nobody
+
+
+def _hang_up(server: socket.socket) -> None:
+    """Takes the connection that waits, and the next one, and closes both."""
+    for _ in range(2):
+        server.accept()[0].close()
 
 
 def test_a_socket_on_every_interface_is_noticed() -> None:

@@ -7,7 +7,8 @@ import pytest
 from headwater.pipelines import pipeline_store
 from headwater.pipelines import store as rows
 from headwater.pipelines.spec import Egress
-from tests.pipelines.longrun.conftest import Place, until
+from tests.pipelines.longrun.conftest import Place
+from tests.waiting import until
 
 _THREE = """
 import time

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from headwater.pipelines.longrun import spool, spout
-from tests.pipelines.longrun.conftest import Place, open_place, until
+from tests.pipelines.longrun.conftest import Place, open_place
+from tests.waiting import until
 
 _WORKER = Path(__file__).with_name("worker_process.py")
 _COUNT = 25

@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 from headwater.pipelines.spec import CrossInput, FilesInput, GroupInput, Input, JoinInput, UnionInput
-from headwater.repos.glob import read_glob
+from headwater.repos.reading.glob import read_glob
 
 Files = Mapping[str, str]  # path without a slash in front → text
 

@@ -12,6 +12,7 @@ from headwater.workspace.handlers import calls
 from tests.conftest import LARGE
 from tests.pipelines.oracle.program import begin, check, compare, copy, heal, step
 from tests.pipelines.oracle.world import world
+from tests.pipelines.talking import talking
 
 _PROGRAMS, _STEPS = (40, 14) if LARGE else (2, 4)
 
@@ -64,3 +65,14 @@ def test_with_objects_in_a_bucket_the_roots_are_those_of_a_folder(
             roots.append([one.root(name) for name in names])
         assert any(roots[0])
         assert roots[1] == roots[0]
+        with talking(
+            tmp_path / "talk", joined, "function", objects=s3_url.replace("/objects?", "/talk?")
+        ) as talk:
+            lines = talk.jobs.logs(talk.job, follow=True)
+            told = [next(lines)]
+            for _ in range(2):
+                talk.open_gate()
+                told.append(next(lines))
+            told += lines
+        assert [one.line for one in told] == ["first", "***", "second", "last"]
+        assert (told[0].running, talk.shown()) == (True, [])

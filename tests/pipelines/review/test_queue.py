@@ -25,7 +25,7 @@ def settle(flow: Flow) -> None:
             with flow.catalog.write() as conn:
                 row = store.pipeline_by_id(conn, int(claim.task.payload))
                 assert row is not None
-                job = take(conn, flow.repos, row, flow.trigger.cover, flow.clock)
+                job = take(conn, flow.repos, row, flow.trigger, flow.clock)
                 if job is None:
                     flow.queue.finish(conn, claim)
                     break
@@ -119,13 +119,13 @@ def test_below_a_paused_pipeline_and_one_that_runs_no_job_sees_two_states_of_the
     flow.pipelines.pause("left")
     flow.put("b", "b2")  # nothing speaks against this one yet
     flow.put("a", "2")
-    flow.put("b", "b3")
+    flow.put("b", "b3")  # this one is read with the last state of `a` on which both sides agree
     flow.drain("left", "right", "join")
     held = flow.output("join")
     flow.pipelines.resume("left")
     flow.drain("left", "right", "join")
 
-    assert held == {"left@main": {"a@main": "1"}, "right@main": {"a@main": "1"}, "b@main": "b2"}
+    assert held == {"left@main": {"a@main": "1"}, "right@main": {"a@main": "1"}, "b@main": "b3"}
     assert flow.output("join") == {
         "left@main": {"a@main": "2"},
         "right@main": {"a@main": "2"},

@@ -133,6 +133,7 @@ class Runner:
             for name, text in files.items()
         )
         names = tuple(inputs) or tuple(dict.fromkeys(one.input for one in pieces))
+        live = recipe.pop("live", None)
         told = {"HEADWATER_JOB": "job-1", "HEADWATER_PIPELINE": "score"} | recipe.pop("variables", {})
         made = Recipe(
             transform,
@@ -149,7 +150,7 @@ class Runner:
             for number, group in enumerate(groups)
         )
         payload = SetPayload(
-            self.store, msgspec.msgpack.encode(made), tuple(pieces), datums, self.reservation(segments)
+            self.store, msgspec.msgpack.encode(made), tuple(pieces), datums, self.reservation(segments), live
         )
         scratch = self.folder / f"call-{next(self.numbers)}"
         scratch.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.pipelines.runtime import processes
+from headwater.pipelines.runtime.launch import processes
 from headwater.pipelines.spec import Transform
 from tests.pipelines.runtime.runner import Runner, folder, piece
 
@@ -179,7 +179,7 @@ def test_several_pieces_of_a_group_lie_side_by_side(runner: Runner) -> None:
 _UNPRIVILEGED = """
 import ctypes, os, sys
 from pathlib import Path
-from headwater.pipelines.runtime.namespace import Bind, NamespaceRefused, enter
+from headwater.pipelines.runtime.launch.namespace import Bind, NamespaceRefused, enter
 folder = Path(sys.argv[1])
 if os.geteuid() == 0:
     os.setgroups([])
@@ -252,6 +252,6 @@ def test_nothing_runs_on_after_a_command(runner: Runner) -> None:
 
 def _is_launcher(pid: int) -> bool:
     try:
-        return b"headwater.pipelines.runtime.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"headwater.pipelines.runtime.launch.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:  # it is gone by now
         return True

@@ -96,7 +96,7 @@ def test_names_that_pachyderm_gives_are_there_too(runner: Runner) -> None:
 
 _HIDDEN = """
 import os, sys
-from headwater.pipelines.runtime.processes import hide_this_process
+from headwater.pipelines.runtime.launch.processes import hide_this_process
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

@@ -160,22 +160,26 @@ def test_a_wrong_signature_names_the_function_and_the_inputs(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "said"),
+    ("code", "kind", "said", "scope"),
     [
-        ("def g(reviews, out): pass", "invalid-function", "has no 'f'"),
-        ("f = 3", "invalid-function", "is no function"),
-        ("def f(:", "function-failed", "SyntaxError: invalid syntax (score.py:1)"),
-        ("import nosuchthing\ndef f(reviews, out): pass", "function-failed", "nosuchthing"),
-        ("raise OSError(5, 'x')\ndef f(reviews, out): pass", "machine-unavailable", "(score.py:1)"),
+        ("def g(reviews, out): pass", "invalid-function", "has no 'f'", "job"),
+        ("f = 3", "invalid-function", "is no function", "job"),
+        ("def f(:", "function-failed", "SyntaxError: invalid syntax (score.py:1)", "job"),
+        ("import nosuchthing\ndef f(reviews, out): pass", "function-failed", "nosuchthing", "job"),
+        ("import os\nos.abort()", "process-died", "SIGABRT", "job-for-now"),
+        ("raise OSError(5, 'x')\ndef f(reviews, out): pass", "machine-unavailable", "(score.py:1)", "datum"),
+        ("def f(reviews, out): raise OSError(2, 'x')", "function-failed", "(score.py:1)", "datum"),
     ],
 )
 def test_code_that_cannot_be_loaded_fails_with_what_is_wrong(
-    runner: Runner, code: str, kind: str, said: str
+    runner: Runner, code: str, kind: str, said: str, scope: str
 ) -> None:
     results = runner.function(code, REVIEWS[:1])
 
-    assert results.error()[0] == kind
-    assert said in results.error()[1]
+    error = results.one.error
+    assert error is not None
+    assert (error.kind, error.scope) == (kind, scope)
+    assert said in error.message
 
 
 def test_a_missing_module_is_named(runner: Runner) -> None:
@@ -200,6 +204,9 @@ def test_a_setup_that_fails_fails_every_datum_with_its_log(runner: Runner) -> No
     assert results.states == ["failed", "failed"]
     assert results.error(1) == ("function-failed", "KeyError: 'weights' (score.py:4)")
     assert results.log(1).startswith("loading\nTraceback")
+    error = results.all[1].error
+    assert error is not None
+    assert (error.scope, "`setup`" in error.hint) == ("job-for-now", True)
 
 
 @pytest.mark.parametrize(
@@ -286,3 +293,22 @@ def test_folders_and_files_have_their_places(runner: Runner) -> None:
     results = runner.function(code, [folder("2024/may", {"2024/may/a.txt": "a", "2024/may/deep/c.txt": "c"})])
 
     assert results.files() == {"path": b"2024/may", "names": b"a.txt deep", "inner": b"c", "count": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("async def f(reviews, out): out.write('x', 'y')", "is `async`"),
+        ("def f(reviews, out):\n    yield out.write('x', 'y')", "has a `yield`"),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_function_whose_call_runs_nothing_is_refused(
+    runner: Runner, code: str, said: str, batch: int
+) -> None:
+    code = code.replace("reviews, out", "datums") if batch > 1 else code
+
+    results = runner.function(code, REVIEWS[:1], batch=batch)
+
+    assert results.error()[0] == "invalid-function"
+    assert said in results.error()[1]

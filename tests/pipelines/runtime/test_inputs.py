@@ -30,6 +30,28 @@ def test_files_in_the_store_are_read_however_large(runner: Runner) -> None:
     assert results.stats(1)["bytes_in"] == len(LARGE)
 
 
+def test_files_of_middling_size_are_there_at_once_and_many_of_them_when_asked_for(runner: Runner) -> None:
+    middling = LARGE[: 250 * 1024]
+    code = """
+        import os, pathlib
+
+        def f(datums):
+            read = [len(one.reviews.file.read_bytes()) for one in datums]
+            laid = os.listdir(pathlib.Path(os.environ["TMPDIR"]).parent / "in")
+            datums[0].out.write("seen", f"{sum(read)} {len(laid)}")
+    """
+
+    seen = [
+        runner.function(code, [piece(f"{number}.bin", middling) for number in range(count)], batch=count)
+        for count in (4, 80)
+    ]
+
+    few, many = (results.files(0)["seen"].decode().split() for results in seen)
+    assert few == [str(4 * len(middling)), "0"]
+    assert many[0] == str(80 * len(middling))
+    assert 0 < int(many[1]) < 20  # what is beyond 16 MiB
+
+
 def test_a_lazy_file_counts_when_it_is_read(runner: Runner) -> None:
     pieces = [piece(f"{name}.bin", LARGE, lazy=True) for name in ("read", "left")]
     code = """

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from headwater.pipelines.runtime import processes
+from headwater.pipelines.runtime.launch import processes
 from tests.pipelines.runtime.runner import Runner, piece
+from tests.waiting import until
 
 THREE = [piece(f"{number}.txt", str(number)) for number in range(3)]
 AROUND = ["succeeded", "failed", "succeeded"]
@@ -26,19 +26,19 @@ def test_a_function_that_never_ends_fails_its_datum_and_the_others_go_on(runner:
             out.write("x", "y")
     """
 
-    results = runner.function(code, THREE, datum_timeout_s=0.2)
+    results = runner.function(code, THREE, datum_timeout_s=0.5)
 
     assert results.states == AROUND
-    assert results.error(1) == ("datum-timeout", "The code took longer than the limit of 0.2 s.")
+    assert results.error(1) == ("datum-timeout", "The code took longer than the limit of 0.5 s.")
     assert results.log(1) == "waiting\n"
 
 
 def test_the_time_limit_counts_each_datum_for_itself(runner: Runner) -> None:
     code = "import time\ndef f(reviews, out): time.sleep(0.1)\n"
 
-    results = runner.function(code, [piece(f"{number}.txt") for number in range(6)], datum_timeout_s=0.4)
+    results = runner.function(code, [piece(f"{number}.txt") for number in range(9)], datum_timeout_s=0.8)
 
-    assert results.states == ["succeeded"] * 6
+    assert results.states == ["succeeded"] * 9
 
 
 def test_reading_in_between_does_not_start_the_clock_anew(runner: Runner) -> None:
@@ -65,18 +65,16 @@ def test_a_batch_that_never_ends_is_narrowed_down_to_its_datum(runner: Runner) -
                 datum.out.write("x", "y")
     """
 
-    results = runner.function(code, THREE, batch=3, datum_timeout_s=0.15)
+    results = runner.function(code, THREE, batch=3, datum_timeout_s=0.3)
 
     assert results.states == AROUND
 
 
-def test_a_command_that_never_ends_is_ended_with_all_it_started(
-    runner: Runner, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_command_that_never_ends_is_ended_with_all_it_started(runner: Runner, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     line = f'[ "$(cat $reviews)" = 1 ] || exit 0; (setsid sleep 1000 & echo $! >> {pids}); echo $$ >> {pids}; sleep 1000'
 
-    results = runner.shell(line, THREE, datum_timeout_s=0.2)
+    results = runner.shell(line, THREE, datum_timeout_s=1)
 
     assert results.states == AROUND
     assert results.error(1)[0] == "datum-timeout"
@@ -168,9 +166,7 @@ def test_memory_of_processes_below_counts(runner: Runner) -> None:
     assert results.error()[0] == "out-of-memory"
 
 
-def test_what_a_datum_leaves_behind_is_ended(
-    runner: Runner, tmp_path: Path, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_what_a_datum_leaves_behind_is_ended(runner: Runner, tmp_path: Path) -> None:
     code = """
         import os, subprocess
         helper = None
@@ -188,9 +184,7 @@ def test_what_a_datum_leaves_behind_is_ended(
     assert _lives(helper)
 
 
-def test_what_a_command_leaves_behind_is_ended(
-    runner: Runner, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_what_a_command_leaves_behind_is_ended(runner: Runner) -> None:
     results = runner.shell("setsid sleep 1000 & echo $! > $HEADWATER_OUTPUT/pid", THREE[:1])
 
     stray = int(results.files()["pid"])
@@ -207,6 +201,7 @@ _TRUSTED = """
 import sys, msgspec
 from pathlib import Path
 from tests.pipelines.runtime.runner import Runner, piece
+from tests.waiting import until
 runner = Runner(Path(sys.argv[1]))
 code = '''
 import os, time
@@ -221,9 +216,7 @@ runner.function(code, [piece("a.txt", sys.argv[2])])
 """
 
 
-def test_a_killed_trusted_side_takes_everything_with_it(
-    tmp_path: Path, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_a_killed_trusted_side_takes_everything_with_it(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     (tmp_path / "objects").mkdir()
     trusted = subprocess.Popen([sys.executable, "-c", _TRUSTED, str(tmp_path), str(pids)], cwd=Path.cwd())
@@ -237,9 +230,7 @@ def test_a_killed_trusted_side_takes_everything_with_it(
     until(lambda: not any(_lives(pid) for pid in started))
 
 
-def test_an_idle_process_that_died_is_replaced(
-    runner: Runner, until: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_an_idle_process_that_died_is_replaced(runner: Runner) -> None:
     code = "import os\ndef f(reviews, out): out.write('pid', str(os.getpid()))\n"
     pid = int(runner.function(code, THREE[:1]).files()["pid"])
 

@@ -34,6 +34,7 @@ def test_a_name_that_no_file_may_have_is_refused(runner: Runner, name: str) -> N
         ("mkfifo leak", "a named pipe"),
         ("python3 -c 'import socket; socket.socket(1).bind(\"leak\")'", "a socket"),
         ("touch $(printf 'leak\\377')", "not valid UTF-8"),
+        ("touch \"$(printf 'two\\nlines\\377')\"", r"two\nlines\xff"),
         ("touch $(printf 'e\\314\\201')", "normal form C"),
         ("cd ..; rm -rf out; ln -s / out", "replaced by something else"),
         ("cd ..; rm -rf out", "folder is gone"),

@@ -174,6 +174,14 @@ def test_another_pipelines_code_does_not_change_with_this_one(tmp_path: Path) ->
         ("def f(): ...", "has no function that is a pipeline"),
         ("\n1/0\n", r"ZeroDivisionError: division by zero\. It happened in line 3"),
         ("def f(:\n", r"SyntaxError.*line 2"),
+        ("import sys; sys.exit(3)", r"cannot be imported: SystemExit: 3\. It happened in line 2"),
+        ("@hw.pipeline\ndef f(a, out): ...", r"Write `@headwater\.pipeline\(input=…\)` above"),
+        ("@hw.pipeline()\ndef f(a, out): ...", r"Write `@headwater\.pipeline\(input=…\)` above"),
+        ("@hw.spout\ndef f(out): ...", r"Write `@headwater\.spout\(\)` above"),
+        (
+            "@hw.pipeline(input=hw.files('a'), paralelism=2)\ndef f(a, out): ...",
+            "Did you mean 'parallelism'",
+        ),
         ("hw.pipelin", "no attribute 'pipelin'"),
         ("@hw.pipeline(input=hw.files('a'))\ndef f(out): ...", "lacks the parameter a"),
         (

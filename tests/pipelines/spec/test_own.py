@@ -143,10 +143,13 @@ def test_every_field_arrives() -> None:
 
 def test_a_line_with_signs_of_a_shell_gets_one_and_another_is_its_words() -> None:
     piped = read_document({**SHORT, "transform": {"command": "cat $reviews | wc -l\n"}})
+    inner = read_document({**SHORT, "transform": {"command": "exit 3"}})
     plain = read_document({**SHORT, "transform": {"command": "wc  -l"}})
 
     assert piped.transform is not None
     assert piped.transform.command == ("sh", "-c", "cat $reviews | wc -l")
+    assert inner.transform is not None
+    assert inner.transform.command == ("sh", "-c", "exit 3")
     assert plain.transform is not None
     assert plain.transform.command == ("wc", "-l")
 
@@ -317,6 +320,51 @@ def test_a_mistake_has_its_place_and_says_what_is_expected(
 
     assert list(found) == [place]
     assert told in found[place]
+
+
+def test_an_input_that_would_take_the_name_of_a_variable_is_told_with_all_others() -> None:
+    names = ["PATH", "HEADWATER_DATUM", "words", "TOKEN", "a", "a_COMMIT", "b", "fine"]
+    crossed = [{"files": {"repo": "reviews", "name": name, "glob": "/*"}} for name in names]
+    transform = {
+        "command": "cat $fine",
+        "env": {"words": "10", "b_COMMIT": "1"},
+        "secrets": {"TOKEN": "env:TOKEN"},
+    }
+
+    with pytest.raises(InvalidSpec) as caught:
+        load({"name": "count", "input": {"cross": crossed}, "transform": transform})
+
+    told = [one["message"] for one in caught.value.details]
+    assert [one.partition(", which ")[2].partition(":")[0] for one in told] == [
+        "has a meaning of its own",
+        *["has a meaning of its own"] * 2,  # its commit too
+        "is a variable of `env`",
+        "is a variable of `secrets`",
+        "is the place of the input 'a_COMMIT'",
+        "is a variable of `env`",
+    ]
+    assert "'PATH' would be in $PATH" in told[0]
+    assert "'b' would be in $b_COMMIT" in told[-1]
+
+
+def test_the_inputs_of_a_service_have_different_names_in_a_union_too() -> None:
+    union = {"union": [{"files": {"repo": repo, "name": "data", "glob": "/*"}} for repo in ("old", "new")]}
+    spec = {"name": "answers", "input": union, "transform": {"command": "python serve.py"}}
+
+    told = mistakes({**spec, "service": {"port": 8080}})
+
+    assert "old@main and new@main have the name 'data'; a service sees all" in told["input"]
+    assert read_document(spec).kind == "transform"
+
+
+def test_the_parameter_of_a_function_may_be_called_like_a_variable() -> None:
+    read_document(
+        {
+            "name": "count",
+            "input": {"files": {"repo": "reviews", "name": "HOME", "glob": "/*"}},
+            "transform": {"function": "steps:main"},
+        }
+    )
 
 
 def test_a_secret_that_is_written_out_is_not_repeated() -> None:

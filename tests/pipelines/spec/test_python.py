@@ -176,6 +176,16 @@ def test_parameters_that_nothing_is_given_for_are_named() -> None:
     assert "reviews, model" in told
 
 
+def test_a_function_whose_call_runs_nothing_is_refused() -> None:
+    async def waits(reviews: Any, model: Any, out: Any) -> None: ...
+
+    def yields(reviews: Any, model: Any, out: Any) -> Any:
+        yield
+
+    assert "waits() is `async`" in declare(waits)
+    assert "yields() has a `yield`" in declare(yields)
+
+
 def test_state_needs_a_setup() -> None:
     def score(reviews: Any, model: Any, out: Any, state: Any) -> None: ...
 

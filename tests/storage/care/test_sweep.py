@@ -231,12 +231,14 @@ def test_a_reservation_that_ran_out_goes_with_its_object_however_late_it_comes(
     assert list(objects.list()) == []
 
 
+@pytest.mark.parametrize(
+    "orphan", [ObjectKey.random(), ObjectKey("live/job.set.00000001")], ids=["segment", "log"]
+)
 def test_an_object_that_nothing_names_goes_when_it_was_seen_for_a_day(
-    storage: Storage, objects: ObjectStore, ledger: Ledger, clock: HandClock
+    storage: Storage, objects: ObjectStore, ledger: Ledger, clock: HandClock, orphan: ObjectKey
 ) -> None:
     reservation = storage.reserve(1)
     attempt = ObjectKey(reservation.segments[0].key).attempt()
-    orphan = ObjectKey.random()
     objects.put(orphan, b"1")
     objects.put(attempt, b"1")
 

@@ -11,12 +11,13 @@ the user's is run to make one. Knows no specs, pipelines or jobs.
 
 from headwater.pipelines.code.bundle import CodeBundle, CodeFile, write
 from headwater.pipelines.code.capture import capture_function, capture_module
-from headwater.pipelines.code.environment import environment, environment_now, image_digest
+from headwater.pipelines.code.environment import IMAGE, environment, environment_now, image_digest
 from headwater.pipelines.code.errors import CodeTooLarge, CodeUncaptured, PackageMissing
 from headwater.pipelines.code.fingerprint import TransformCode, fingerprint
 from headwater.pipelines.code.folder import capture_folder
 
 __all__ = [
+    "IMAGE",
     "CodeBundle",
     "CodeFile",
     "CodeTooLarge",

@@ -113,7 +113,11 @@ def _rules(root: Path) -> list[Rule]:
 
 
 def read_rule(line: str) -> Rule | None:
-    """Reads one line of an ignore file; none where it is empty or a comment."""
+    """Reads one line of an ignore file; none where it is empty or a comment.
+
+    Raises:
+        InvalidInput: It cannot be read.
+    """
     text = line.rstrip()
     if not text or text.startswith("#"):
         return None
@@ -123,7 +127,14 @@ def read_rule(line: str) -> Rule | None:
     text = text.rstrip("/")
     anchored = "/" in text
     pattern = _translated(text.removeprefix("/"))
-    return Rule(re.compile(pattern if anchored else f"(?:.*/)?{pattern}"), folders_only, takes_back)
+    try:
+        compiled = re.compile(pattern if anchored else f"(?:.*/)?{pattern}")
+    except re.error:
+        raise InvalidInput(
+            f"The line {line!r} of {IGNORE_FILE} cannot be read: a […] in it names no signs.",
+            hint="A range goes upwards, as in [a-z].",
+        ) from None
+    return Rule(compiled, folders_only, takes_back)
 
 
 def _translated(text: str) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headwater.pipelines.dag.branch_triggers import Triggers
-    from headwater.pipelines.dag.graph import LONG_RUNNING, has_no_jobs
+    from headwater.pipelines.dag.choosing import Choosing
+    from headwater.pipelines.dag.graph import LONG_RUNNING, has_no_jobs, long_key, paused_above, way_to
     from headwater.pipelines.dag.schedule import schedule_of
-    from headwater.pipelines.dag.store import Place, readers_of
+    from headwater.pipelines.dag.store import Place, held_by_paused, reading
     from headwater.pipelines.dag.taking import gathers, is_ready, take
     from headwater.pipelines.dag.ticking import Ticker, crons_of
     from headwater.pipelines.dag.trigger import TASK_KIND, Trigger, advance, spread_key
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONG_RUNNING",
     "TASK_KIND",
+    "Choosing",
     "Place",
     "Ticker",
     "Trigger",
@@ -33,19 +35,24 @@ __all__ = [
     "crons_of",
     "gathers",
     "has_no_jobs",
+    "held_by_paused",
     "is_ready",
-    "readers_of",
+    "long_key",
+    "paused_above",
+    "reading",
     "schedule_of",
     "spread_key",
     "take",
+    "way_to",
 ]
 
 _MODULES = {
     "branch_triggers": ("Triggers",),
+    "choosing": ("Choosing",),
     "ticking": ("Ticker", "crons_of"),
-    "graph": ("LONG_RUNNING", "has_no_jobs"),
+    "graph": ("LONG_RUNNING", "has_no_jobs", "long_key", "paused_above", "way_to"),
     "schedule": ("schedule_of",),
-    "store": ("Place", "readers_of"),
+    "store": ("Place", "held_by_paused", "reading"),
     "taking": ("gathers", "is_ready", "take"),
     "trigger": ("TASK_KIND", "Trigger", "advance", "spread_key"),
     "wave": ("Wish",),

@@ -12,8 +12,9 @@ from headwater.errors import InvalidInput
 from headwater.execution import Beat, Claim, Queue, Task
 from headwater.pipelines.dag import trigger_store
 from headwater.pipelines.dag.following import REASON, is_met, move, trigger_of
+from headwater.pipelines.dag.graph import way_to
 from headwater.pipelines.dag.schedule import schedule_of
-from headwater.pipelines.dag.trigger import Trigger
+from headwater.pipelines.dag.trigger import FOR_EVER, Trigger
 from headwater.pipelines.dag.trigger_store import TriggerRow
 from headwater.pipelines.errors import InvalidTrigger
 from headwater.pipelines.spec import BranchTrigger, FilesInput
@@ -133,7 +134,7 @@ class Triggers:
             self.queue.check(conn, claim)
             row = trigger_store.of_branch(conn, due.repo, due.branch)
             is_same = row is not None and row.spec.decode() == due.spec
-            if row is not None and is_same and due.at_ms <= self.clock.now_ms():
+            if row is not None and is_same and due.at_ms <= self.catalog.now_ms(conn):
                 self._moment(conn, row)
             self.queue.finish(conn, claim)
             if row is not None and is_same:
@@ -150,11 +151,11 @@ class Triggers:
     def _arm(self, conn: Connection, row: TriggerRow, trigger: BranchTrigger) -> None:
         if not trigger.cron:
             return
-        at_ms = schedule_of(trigger.cron).next_after(self.clock.now_ms())
+        at_ms = schedule_of(trigger.cron).next_after(self.catalog.now_ms(conn))
         if at_ms is not None:
             told = msgspec.json.encode(_Due(row.repo, row.branch, row.spec.decode(), at_ms))
             key = f"{FOLLOW}:{row.repo}@{row.branch}"
-            self.queue.enqueue(conn, Task(FOLLOW, told), key=key, not_before_ms=at_ms)
+            self.queue.enqueue(conn, Task(FOLLOW, told), key=key, not_before_ms=at_ms, attempts=FOR_EVER)
 
     @staticmethod
     def _check_circle(conn: Connection, repo: str, branch: str, source: str) -> None:
@@ -168,3 +169,10 @@ class Triggers:
                     why=f"it would follow itself: {' → '.join(path)}",
                     hint="Follow another branch.",
                 )
+        way = way_to(conn, (repo, branch), {(repo, source)})
+        if way is not None:
+            raise InvalidTrigger(
+                f"{repo}@{branch}",
+                why=f"it would follow what is made of it: {' → '.join([branch, *way, source])}",
+                hint="Follow another branch: data flows one way.",
+            )

@@ -2,19 +2,23 @@
 
 A branch that the job's set touches is read at the set's own commit, made or
 yet to be made. Any other is read at the newest commit that has been promised
-for it, or else at its head. Where the newest attempt to make one has failed,
-the last good one serves, unless what was made of the same source is then read
-in two states: such a job has to wait until the failure is mended.
+for it, or else at its head. Where these were made of two states of a source,
+for a pipeline on one of the ways is paused or has failed, those that the set
+does not touch go back to the newest commits that agree (`cutting`); where
+there are none, the job has to wait until the other way has caught up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from headwater.ids import CommitId
 from headwater.pipelines.dag import store
-from headwater.pipelines.dag.store import Attempt, Place
+from headwater.pipelines.dag.cutting import newest_cut
+from headwater.pipelines.dag.lineage import Lineage
+from headwater.pipelines.dag.lineage_store import Pair
+from headwater.pipelines.dag.store import FAILED, Attempt, Place
 from headwater.repos import Repos
 
 
@@ -33,17 +37,19 @@ class Choosing:
         """Looks nothing up yet."""
         self._conn, self._repos = conn, repos
         self._known: dict[Place, Latest] = {}
-        # What the jobs of this transaction read that are not written down yet.
-        self._made_of: dict[CommitId, list[tuple[Place, CommitId]]] = {}
+        self._lineage = Lineage(conn)
 
-    def promise(self, place: Place, commit: CommitId, made_of: Sequence[tuple[Place, CommitId]]) -> None:
-        """Notes a commit that a job of this transaction will make."""
+    def promise(self, place: Place, commit: CommitId, made_of: Sequence[Pair] | None = None) -> None:
+        """Notes a commit that a job will make: one of this transaction, with what it is made of, or an earlier one."""
         self._known[place] = Latest(commit, is_promised=True)
-        self._made_of[commit] = list(made_of)
+        if made_of is not None:
+            self._lineage.promise((place, commit), made_of)
 
-    def touch(self, place: Place, commit: CommitId) -> None:
-        """Notes the commit that a branch is at from this transaction on."""
+    def touch(self, place: Place, commit: CommitId, *, is_source: bool = False) -> None:
+        """Notes the commit that a branch is at from this transaction on, and whether no pipeline writes the branch."""
         self._known[place] = Latest(commit)
+        if is_source:
+            self._lineage.note_source((place, commit))
 
     def latest(self, place: Place) -> Latest:
         """Returns what a branch is at."""
@@ -51,39 +57,41 @@ class Choosing:
             self._known[place] = self._look(place)
         return self._known[place]
 
-    def is_consistent(self, inputs: Iterable[tuple[Place, CommitId]]) -> bool:
+    def is_consistent(self, inputs: Collection[Pair]) -> bool:
         """Tells whether commits, and all that they were made of by jobs, have each branch in one state only."""
-        states: dict[Place, CommitId] = {}
-        level = list(inputs)
-        seen: set[CommitId] = set()
-        while level:
-            for place, commit in level:
-                if states.setdefault(place, commit) != commit:
-                    return False
-            fresh = {commit for _, commit in level} - seen
-            seen |= fresh
-            here = [pair for commit in fresh for pair in self._made_of.get(commit, ())]
-            stored = [commit for commit in fresh if commit not in self._made_of]
-            level = [*here, *store.inputs_of_commits(self._conn, stored)]
-        return True
+        return len({place for place, _ in inputs}) <= 1 or self._lineage.agree(inputs)
+
+    def newest_agreeing(
+        self, inputs: Mapping[Place, CommitId], *, fixed: Collection[Place] = ()
+    ) -> dict[Place, CommitId] | None:
+        """Returns these commits, or in the place of some the newest older ones with which all agree; none for none."""
+        return newest_cut(self._conn, self._repos, self._lineage, inputs, fixed)
+
+    def heads(self, places: Collection[Place]) -> dict[Place, CommitId]:
+        """Returns what branches are at that have a commit; where that does not agree, the newest that does, if any."""
+        heads = {place: self._repos.head(self._conn, *place) for place in places}
+        known = {place: head for place, head in heads.items() if head is not None}
+        if self.is_consistent(known.items()):
+            return known
+        return self.newest_agreeing(known) or known
 
     def _look(self, place: Place) -> Latest:
+        writers = store.writing(self._conn, [place])
         attempts = [
             attempt
-            for writer in store.writing(self._conn, [place])
+            for writer in writers
             if (attempt := store.newest_attempt(self._conn, writer.id, place)) is not None
         ]
         newest = max(attempts, key=lambda one: one.number, default=None)
+        failed = None
+        if newest is not None and newest.has_failed:
+            failed, newest = (
+                newest,
+                store.newest_attempt(self._conn, newest.pipeline_id, place, without=FAILED),
+            )
         if newest is not None and newest.is_promise:
-            return Latest(newest.commit_id, is_promised=True)
+            return Latest(newest.commit_id, is_promised=True, failed=failed)
         head = self._repos.head(self._conn, *place)
-        return Latest(head, failed=newest if newest is not None and newest.has_failed else None)
-
-
-def settled(
-    choosing: Choosing, inputs: Mapping[int, tuple[Place, CommitId]], failed: Mapping[int, Attempt]
-) -> Attempt | None:
-    """Returns the failed attempt that a job must not pass over; none where its inputs agree without it."""
-    if not failed or choosing.is_consistent(inputs.values()):
-        return None
-    return next(iter(failed.values()))
+        if head is not None and not writers:
+            self._lineage.note_source((place, head))
+        return Latest(head, failed=failed)

@@ -72,6 +72,14 @@ class Ending:
             level = following
         self._wake_ready(conn, behind)
 
+    def pass_over(self, conn: Connection, repos: Repos, job: JobRow) -> None:
+        """Ends a queued job whose inputs do not agree; its pipeline gets another one with what these are at next."""
+        commit = CommitId(job.commit_id or "")
+        note = "Its inputs were made of different states of what they share; the next job reads them in one."
+        store.end_jobs(conn, [job.id], state="skipped", note=note, finished_ms=self._clock.now_ms())
+        repos.end_waiting(conn, [commit], state="covered")
+        self._skip(conn, repos, commit, (job.repo, job.branch))
+
     # --- what reads a commit that is there ---
 
     def _go_on(self, conn: Connection, ids: Sequence[str]) -> None:
@@ -238,6 +246,7 @@ def _agrees(
     inputs = [
         ((item.repo, item.branch), instead.get(CommitId(item.commit_id), CommitId(item.commit_id)))
         for item in rows.inputs_of(conn, job.id)
+        if item.branch  # a pinned commit is what it is
     ]
     return choosing.is_consistent(inputs)
 

@@ -1,17 +1,22 @@
 """Which pipelines lie below a branch, in an order in which each comes after those whose output it reads."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from headwater.pipelines.dag import store
+from headwater.pipelines.dag import store, trigger_store
 from headwater.pipelines.dag.store import Leaf, Place
 from headwater.pipelines.errors import InvalidRun
 from headwater.pipelines.store import PipelineRow
 
 # Kinds that run for ever instead of having jobs.
 LONG_RUNNING: tuple[str, ...] = ("spout", "service")
+
+
+def long_key(kind: str, pipeline_id: int) -> str:
+    """Returns the key of the task that a pipeline of such a kind has as long as it runs."""
+    return f"{kind}:{pipeline_id}"
 
 
 def has_no_jobs(pipeline: str, kind: str) -> InvalidRun:
@@ -116,6 +121,47 @@ def _in_order(nodes: Iterable[Node], follows: Iterable[tuple[Place, Place]]) -> 
     return ordered
 
 
+def way_to(
+    conn: Connection,
+    start: Place,
+    goals: Collection[Place],
+    *,
+    without: int | None = None,
+    also: Mapping[Place, Collection[Place]] | None = None,
+) -> list[str] | None:
+    """Returns what a commit to a branch goes through until it reaches one of others; none where it reaches none.
+
+    Args:
+        conn: The transaction.
+        start: The branch that gets the commit.
+        goals: The branches that it may reach.
+        without: A pipeline to leave out, with the branches that follow others on its account.
+        also: Branches that follow another one besides those that are known, by that one.
+    """
+    ways: dict[Place, list[str]] = {start: []}
+    level = [start]
+    while level:
+        met = next((place for place in level if place in goals), None)
+        if met is not None:
+            return ways[met]
+        edges = [
+            (place, (row.output_repo, row.output_branch), row.name)
+            for place, row in store.readers_of(conn, level)
+            if row.id != without
+        ]
+        for follower in trigger_store.of_sources(conn, level):
+            if without is None or follower.pipeline_id != without:
+                place = follower.repo, follower.branch
+                edges.append(((follower.repo, follower.source), place, "@".join(place)))
+        edges += [(place, to, "@".join(to)) for place in level for to in (also or {}).get(place, ())]
+        level = []
+        for source, place, name in edges:
+            if place not in ways:
+                ways[place] = [*ways[source], name]
+                level.append(place)
+    return None
+
+
 def related(conn: Connection, pipeline: PipelineRow) -> set[int]:
     """Returns the pipelines whose output meets this one's further down, other than those above and below it."""
     down = _reach_down(conn, pipeline)
@@ -126,10 +172,10 @@ def related(conn: Connection, pipeline: PipelineRow) -> set[int]:
     return {id for id in up if id not in down and id not in own and id != pipeline.id}
 
 
-def is_held_up(conn: Connection, places: Collection[Place]) -> bool:
-    """Tells whether one of these branches gets no commits at present, for a pipeline above it is paused."""
+def paused_above(conn: Connection, places: Collection[Place]) -> list[str]:
+    """Returns the paused pipelines because of which these branches may get no commits at present, by name."""
     makers = store.writing(conn, places)
-    return any(row.state == "paused" for row in (*makers, *_reach_up(conn, makers).values()))
+    return sorted({row.name for row in (*makers, *_reach_up(conn, makers).values()) if row.state == "paused"})
 
 
 def _reach_down(conn: Connection, start: PipelineRow) -> dict[int, PipelineRow]:

@@ -159,14 +159,6 @@ def triggered(conn: Connection, places: Collection[Place]) -> list[tuple[Place, 
     ]
 
 
-def is_any_paused(conn: Connection) -> bool:
-    """Tells whether a pipeline is paused."""
-    return (
-        conn.execute(sa.select(pipelines.c.id).where(pipelines.c.state == "paused").limit(1)).first()
-        is not None
-    )
-
-
 def leaves(conn: Connection, ids: Collection[int]) -> dict[int, list[Leaf]]:
     """Returns the inputs of pipelines."""
     found: dict[int, list[Leaf]] = {id: [] for id in ids}
@@ -182,8 +174,17 @@ def writes(place: Place) -> list[sa.ColumnElement[bool]]:
     return [jobs.c.repo == place[0], jobs.c.branch == place[1]]
 
 
-def newest_attempt(conn: Connection, pipeline_id: int, place: Place) -> Attempt | None:
-    """Returns the newest job that writes a branch, of those that were not taken together with another one."""
+def newest_attempt(
+    conn: Connection, pipeline_id: int, place: Place, *, without: Collection[str] = ()
+) -> Attempt | None:
+    """Returns the newest job that writes a branch, of those that were not taken together with another one.
+
+    Args:
+        conn: The transaction.
+        pipeline_id: Whose jobs.
+        place: The branch.
+        without: States of jobs to leave out.
+    """
     ends = [
         sa.select(
             sa.select(jobs.c.number)
@@ -194,6 +195,7 @@ def newest_attempt(conn: Connection, pipeline_id: int, place: Place) -> Attempt 
             .label("number")
         )
         for state in (*UNENDED, "succeeded", *FAILED)
+        if state not in without
     ]
     last = sa.select(sa.func.max(sa.union_all(*ends).subquery().c.number)).scalar_subquery()
     row = conn.execute(sa.select(*_ATTEMPT).where(jobs.c.number == last)).first()
@@ -298,23 +300,32 @@ def end_jobs(conn: Connection, ids: Sequence[str], **values: Any) -> None:
         conn.execute(sa.update(jobs).where(jobs.c.id.in_(part)).values(**values))
 
 
-def inputs_of_commits(conn: Connection, commits: Collection[str]) -> list[tuple[Place, CommitId]]:
-    """Returns what the jobs that made these commits read and follow, each with the branch it was read at."""
-    found = []
-    for part in _parts(commits):
-        query = (
-            sa.select(job_inputs.c.repo, job_inputs.c.branch, job_inputs.c.commit_id)
-            .join(jobs, jobs.c.id == job_inputs.c.job_id)
-            .outerjoin(
-                pipeline_inputs,
-                sa.and_(
-                    pipeline_inputs.c.pipeline_id == jobs.c.pipeline_id,
-                    pipeline_inputs.c.leaf == job_inputs.c.leaf,
-                ),
-            )
-            .where(jobs.c.commit_id.in_(part), pipeline_inputs.c.follow.is_not(sa.false()))
-        )
-        found += [((row[0], row[1]), CommitId(row[2])) for row in conn.execute(query)]
+def held_by_paused(conn: Connection, ids: Collection[str]) -> dict[str, list[str]]:
+    """Returns the paused pipelines for which queued jobs wait, however far above they are, by name."""
+    start, maker = jobs.alias(), jobs.alias()
+    up = (
+        sa.select(start.c.id.label("root"), start.c.id, start.c.pipeline_id)
+        .where(start.c.id.in_(sa.bindparam("ids", expanding=True)), start.c.state == "queued")
+        .cte("up", recursive=True)
+    )
+    further = (
+        sa.select(up.c.root, maker.c.id, maker.c.pipeline_id)
+        .join(job_inputs, job_inputs.c.job_id == up.c.id)
+        .join(maker, maker.c.commit_id == job_inputs.c.commit_id)
+        .where(maker.c.state == "queued")
+    )
+    up = up.union(further)
+    query = (
+        sa.select(up.c.root, pipelines.c.name)
+        .join(pipelines, pipelines.c.id == up.c.pipeline_id)
+        .where(pipelines.c.state == "paused")
+        .distinct()
+        .order_by(pipelines.c.name)
+    )
+    found: dict[str, list[str]] = {}
+    for part in _parts(ids):
+        for row in conn.execute(query, {"ids": part}):
+            found.setdefault(row.root, []).append(row.name)
     return found
 
 

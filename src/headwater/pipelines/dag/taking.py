@@ -6,45 +6,88 @@ nothing past that set is taken first: if each skipped what the other has
 begun, the two would never meet while commits keep coming.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection
 
 from headwater.clock import Clock
 from headwater.pipelines import store as rows
+from headwater.pipelines.dag import lineage_store
 from headwater.pipelines.dag import queue_store as store
+from headwater.pipelines.dag.choosing import Choosing
 from headwater.pipelines.dag.graph import related
+from headwater.pipelines.dag.lineage import contradicts
 from headwater.pipelines.dag.store import Dependent, Place
+from headwater.pipelines.spec import PipelineSpec
 from headwater.pipelines.store import JobRow, PipelineRow
 from headwater.repos import Repos
 
-Cover = Callable[[Connection, Repos, list[Dependent], JobRow], None]
+
+class Behind(Protocol):
+    """Passes on to others what becomes of queued jobs."""
+
+    def cover(self, conn: Connection, repos: Repos, covered: list[Dependent], by: JobRow) -> None:
+        """Ends queued jobs as taken together with a newer one, with what lies behind them."""
+
+    def pass_over(self, conn: Connection, repos: Repos, job: JobRow) -> None:
+        """Ends a queued job whose inputs do not agree."""
 
 
-def take(conn: Connection, repos: Repos, pipeline: PipelineRow, cover: Cover, clock: Clock) -> JobRow | None:
+def take(
+    conn: Connection, repos: Repos, pipeline: PipelineRow, behind: Behind, clock: Clock
+) -> JobRow | None:
     """Begins the pipeline's next job, in the caller's transaction; none where all wait, or the pipeline is paused."""
     if pipeline.state != "running":
         return None
+    while (job := _next(conn, pipeline)) is not None:
+        spec = rows.spec_of(conn, pipeline.id, job.version)
+        older = store.queued_before(conn, job) if _takes_together(spec, (job.repo, job.branch)) else []
+        asked, forced = store.wishes_before(conn, job) if older else (False, False)
+        asked = asked or job.cause == "request"
+        if not _reads_one_state(conn, repos, spec, job, is_asked=asked):
+            behind.pass_over(conn, repos, job)
+            continue
+        if older:
+            behind.cover(conn, repos, older, job)
+        begun = {
+            "state": "starting",
+            "started_ms": clock.now_ms(),
+            "cause": "request" if asked else job.cause,
+            "forced": forced or job.forced,
+        }
+        rows.change_job(conn, job.id, **begun)
+        return msgspec.structs.replace(job, **begun)
+    return None
+
+
+def _next(conn: Connection, pipeline: PipelineRow) -> JobRow | None:
     places = store.places_queued(conn, pipeline.id)
     found = [job for place in places if (job := _candidate(conn, pipeline, place)) is not None]
-    if not found:
-        return None
-    job = min(found, key=lambda one: one.number)
-    asked, forced = False, False
-    if _is_coalescing(conn, pipeline, job):
-        older = store.queued_before(conn, job)
-        if older:
-            asked, forced = store.wishes_before(conn, job)
-            cover(conn, repos, older, job)
-    begun = {
-        "state": "starting",
-        "started_ms": clock.now_ms(),
-        "cause": "request" if asked else job.cause,
-        "forced": forced or job.forced,
-    }
-    rows.change_job(conn, job.id, **begun)
-    return msgspec.structs.replace(job, **begun)
+    return min(found, key=lambda one: one.number, default=None)
+
+
+def _reads_one_state(
+    conn: Connection, repos: Repos, spec: PipelineSpec, job: JobRow, *, is_asked: bool
+) -> bool:
+    """Makes sure that what a job reads agrees, now that all of it is there.
+
+    Since the job was inserted it, or what it reads, may have been given other
+    commits to read, for those that it was to read failed or were taken
+    together. One that was asked for goes back to the newest that agree.
+    """
+    free = {(item.repo, item.branch) for item in spec.inputs() if item.commit is None}
+    if len(free) <= 1 or (job.repo, job.branch) != (spec.output.repo, spec.output.branch):
+        return True
+    inputs = lineage_store.above_job(conn, job.id)
+    if not contradicts(inputs):
+        return True
+    now = dict(inputs.keys())
+    agreed = Choosing(conn, repos).newest_agreeing(now) if is_asked else None
+    for place, commit in (agreed or {}).items():
+        if commit != now[place]:
+            lineage_store.point_input(conn, job.id, place, commit)
+    return agreed is not None
 
 
 def is_ready(conn: Connection, pipeline: PipelineRow) -> bool:
@@ -102,5 +145,8 @@ def _is_coalescing(conn: Connection, pipeline: PipelineRow, job: JobRow) -> bool
 
 
 def _coalesces(conn: Connection, pipeline: PipelineRow, version: int, place: Place) -> bool:
-    spec = rows.spec_of(conn, pipeline.id, version)
+    return _takes_together(rows.spec_of(conn, pipeline.id, version), place)
+
+
+def _takes_together(spec: PipelineSpec, place: Place) -> bool:
     return spec.coalesce and place == (spec.output.repo, spec.output.branch)

@@ -18,7 +18,7 @@ from headwater.ids import SetId
 from headwater.pipelines import store as rows
 from headwater.pipelines.dag.branch_triggers import FOLLOW, Triggers
 from headwater.pipelines.dag.schedule import Schedule, moment_ms, moment_name, schedule_of
-from headwater.pipelines.dag.trigger import SPREAD, Trigger
+from headwater.pipelines.dag.trigger import FOR_EVER, SPREAD, Trigger
 from headwater.pipelines.spec import CronInput, FilesInput, Input, PipelineSpec
 from headwater.repos import PendingCommit, Repos, Trees
 from headwater.storage import Put, Storage
@@ -53,7 +53,7 @@ class Ticker:
     def arm(self, conn: Connection, pipeline: rows.PipelineRow, spec: PipelineSpec) -> None:
         """Lets the clocks of a pipeline's current version go, from now on; those of an earlier one stop."""
         for leaf, cron in crons_of(spec):
-            self._wait(conn, pipeline, leaf, cron, after_ms=self.clock.now_ms())
+            self._wait(conn, pipeline, leaf, cron, after_ms=self.catalog.now_ms(conn))
 
     def tick(self, spec: PipelineSpec) -> SetId:
         """Lets all clocks of a pipeline tick now; returns the set of what that causes."""
@@ -70,7 +70,7 @@ class Ticker:
             with self.catalog.read() as conn:
                 pipeline = rows.pipeline_by_id(conn, told.pipeline_id)
                 cron = None if pipeline is None else _cron_at(conn, pipeline, told)
-            now_ms = self.clock.now_ms()
+                now_ms = self.catalog.now_ms(conn)  # by which the task was due; this machine's may be behind
             pending = []
             if cron is not None and told.at_ms <= now_ms:
                 at_ms = _schedule(cron).last_until(now_ms, since=told.at_ms)
@@ -97,7 +97,8 @@ class Ticker:
         if at_ms is None:
             return
         told = msgspec.json.encode(_Tick(pipeline.id, pipeline.version, leaf, at_ms))
-        self.queue.enqueue(conn, Task(TICK, told), key=f"{TICK}:{pipeline.id}:{leaf}", not_before_ms=at_ms)
+        key = f"{TICK}:{pipeline.id}:{leaf}"
+        self.queue.enqueue(conn, Task(TICK, told), key=key, not_before_ms=at_ms, attempts=FOR_EVER)
 
     def _pending(self, cron: CronInput, name: str) -> PendingCommit:
         head, tree = self.repos.branch_files(cron.repo, "main")

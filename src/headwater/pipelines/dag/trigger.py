@@ -16,10 +16,9 @@ from headwater.execution import Queue, Task
 from headwater.ids import CommitId, JobId, SetId
 from headwater.pipelines import store as rows
 from headwater.pipelines.dag import store
-from headwater.pipelines.dag.choosing import Choosing
 from headwater.pipelines.dag.ending import Ending, How
 from headwater.pipelines.dag.following import follow
-from headwater.pipelines.dag.graph import below, nodes_of
+from headwater.pipelines.dag.graph import below, long_key, nodes_of
 from headwater.pipelines.dag.store import Place
 from headwater.pipelines.dag.wave import Wave, Wish
 from headwater.repos import Commit, Repos
@@ -28,8 +27,8 @@ TASK_KIND = "pipeline"
 SPREAD = "pipelines-spread"
 # How many jobs one transaction inserts; a task goes on with the rest.
 MOST_AT_ONCE = 1_000
-# A process that runs for ever may be begun for ever.
-_LONG_ATTEMPTS = 1_000_000
+# A process that runs for ever may be begun for ever, and what nobody else would do again is tried until it is done.
+FOR_EVER = 1_000_000
 
 
 class _Spread(msgspec.Struct, frozen=True):
@@ -85,7 +84,7 @@ class Trigger:
         *,
         set_id: SetId,
     ) -> JobId | None:
-        """Inserts one job at its inputs' newest commits, and those of the pipelines below it.
+        """Inserts one job at its inputs' newest commits that agree, and those of the pipelines below it.
 
         Args:
             conn: The caller's transaction.
@@ -95,10 +94,12 @@ class Trigger:
             set_id: The set that all belong to.
 
         Returns:
-            The job; none while an input has no commit yet.
+            The job; none while an input has no commit yet, or while no commits of them agree.
         """
-        wave = Wave(conn, repos, self._clock, set_id)
+        wave = Wave(conn, repos, self._clock, set_id, is_asked=True)
         [node] = nodes_of(conn, [pipeline])
+        own = {leaf.place for leaf in node.leaves if leaf.pinned is None}
+        repos.hold(conn, own | set(self.reads(conn, [wish.writes or node.writes])))
         job = wave.add(node, wish)
         if job is None:
             return None
@@ -119,17 +120,20 @@ class Trigger:
         """Ends queued jobs as taken together with a newer one, with what lies behind them."""
         self._ending.cover(conn, repos, covered, by)
 
+    def pass_over(self, conn: Connection, repos: Repos, job: rows.JobRow) -> None:
+        """Ends a queued job whose inputs do not agree, and lets those behind it read what was there before."""
+        self._ending.pass_over(conn, repos, job)
+
     def would_read(self, conn: Connection, repos: Repos, pipeline: rows.PipelineRow) -> dict[int, str]:
         """Returns the commits that a job started now would read, by the places of the inputs in the spec."""
         [node] = nodes_of(conn, [pipeline])
-        choosing = Choosing(conn, repos)
-        found = {leaf.leaf: leaf.pinned or choosing.latest(leaf.place).commit for leaf in node.leaves}
-        return {leaf: commit for leaf, commit in found.items() if commit is not None}
+        wave = Wave(conn, repos, self._clock, SetId(""), is_asked=True)
+        return dict(wave.would_read(node, Wish("request")) or {})
 
     def wake_long(self, conn: Connection, pipeline: rows.PipelineRow) -> None:
         """Sees to it that a spout or service runs as it should by now."""
         task = Task(pipeline.kind, str(pipeline.id).encode())
-        self._queue.enqueue(conn, task, key=f"{pipeline.kind}:{pipeline.id}", attempts=_LONG_ATTEMPTS)
+        self._queue.enqueue(conn, task, key=long_key(pipeline.kind, pipeline.id), attempts=FOR_EVER)
 
     def wake(self, conn: Connection, pipeline_id: int, *, priority: int = 0) -> None:
         """Puts "advance this pipeline" into the queue, unless it waits there already."""
@@ -168,8 +172,9 @@ class Trigger:
         wave = Wave(conn, repos, self._clock, set_id)
         for one in going:
             (wave.touch if one.made else wave.promise)(one.place, one.commit_id)
+        by_jobs = {one.commit_id for one in made.values()}
         for place, commit in there.items():
-            wave.touch(place, commit)
+            wave.touch(place, commit, is_source=commit not in by_jobs)
         whole = wave.spread(found.nodes, most=self._most)
         self._lay(conn, repos, wave)
         if not whole:
@@ -185,7 +190,7 @@ class Trigger:
     def _go_on_later(self, conn: Connection, set_id: SetId, there: Mapping[Place, CommitId]) -> None:
         commits = tuple((*place, commit) for place, commit in there.items())
         payload = msgspec.json.encode(_Spread(set_id, commits))
-        self._queue.enqueue(conn, Task(SPREAD, payload), key=spread_key(set_id))
+        self._queue.enqueue(conn, Task(SPREAD, payload), key=spread_key(set_id), attempts=FOR_EVER)
 
     def _wake_service(
         self, conn: Connection, service: rows.PipelineRow, there: Mapping[Place, CommitId]

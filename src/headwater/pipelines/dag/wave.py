@@ -13,12 +13,10 @@ from headwater.clock import Clock
 from headwater.db import Counters
 from headwater.ids import CommitId, JobId, SetId, random_id
 from headwater.pipelines.dag import store
-from headwater.pipelines.dag.choosing import Choosing, settled
-from headwater.pipelines.dag.graph import Node, is_held_up
+from headwater.pipelines.dag.choosing import Choosing, Latest
+from headwater.pipelines.dag.graph import Node
 from headwater.pipelines.dag.store import Attempt, Leaf, Place
 from headwater.repos import Repos
-
-_TWO = 2  # branches that could contradict each other
 
 
 class Wish(NamedTuple):
@@ -41,24 +39,26 @@ class Laid(NamedTuple):
 class Wave:
     """Jobs of one set that are about to be inserted."""
 
-    def __init__(self, conn: Connection, repos: Repos, clock: Clock, set_id: SetId) -> None:
-        """Begins with none."""
+    def __init__(
+        self, conn: Connection, repos: Repos, clock: Clock, set_id: SetId, *, is_asked: bool = False
+    ) -> None:
+        """Begins with none; those that somebody asks for are made although what they read has failed meanwhile."""
+        self._is_asked = is_asked
         self._conn, self._repos, self._clock, self._set = conn, repos, clock, set_id
         self._choosing = Choosing(conn, repos)
         self._touched: set[Place] = set()
         self._jobs: list[dict[str, Any]] = []
         self._inputs: list[dict[str, Any]] = []
         self._blocked: list[tuple[JobId, Attempt]] = []
-        self._is_any_paused: bool | None = None
 
-    def touch(self, place: Place, commit: CommitId) -> None:
-        """Notes a commit of the set that is there."""
-        self._choosing.touch(place, commit)
+    def touch(self, place: Place, commit: CommitId, *, is_source: bool = False) -> None:
+        """Notes a commit of the set that is there, and whether no pipeline writes the branch."""
+        self._choosing.touch(place, commit, is_source=is_source)
         self._touched.add(place)
 
     def promise(self, place: Place, commit: CommitId) -> None:
         """Notes a commit of the set that an earlier transaction has promised."""
-        self._choosing.promise(place, commit, store.inputs_of_commits(self._conn, [commit]))
+        self._choosing.promise(place, commit)
         self._touched.add(place)
 
     def spread(self, nodes: Sequence[Node], *, most: int, cause: str = "commit") -> bool:
@@ -73,29 +73,12 @@ class Wave:
         return True
 
     def add(self, node: Node, wish: Wish) -> JobId | None:
-        """Adds a job; none while one of its inputs has no commit, or must wait for a paused pipeline."""
+        """Adds a job; none while one of its inputs has no commit, or while what they are at does not agree."""
         pipeline = node.pipeline
-        chosen: dict[int, CommitId] = {}
-        failed: dict[int, Attempt] = {}
-        waits = 0
-        for leaf in node.leaves:
-            given = wish.at.get(leaf.leaf) or leaf.pinned
-            if given is not None:
-                chosen[leaf.leaf] = CommitId(given)
-                continue
-            latest = self._choosing.latest(leaf.place)
-            if latest.commit is None:
-                return None
-            chosen[leaf.leaf] = latest.commit
-            waits += latest.is_promised
-            if latest.failed is not None:
-                failed[leaf.leaf] = latest.failed
-        pairs = {
-            leaf.leaf: (leaf.place, chosen[leaf.leaf]) for leaf in node.leaves if self._is_free(leaf, wish)
-        }
-        missed = settled(self._choosing, pairs, failed)
-        if wish.cause == "commit" and missed is None and self._is_held_up(pairs):
+        reads = self._reads(node, wish)
+        if reads is None:
             return None
+        chosen, waits, missed = reads
         writes = wish.writes or node.writes
         commit = self._repos.reserve(self._conn, *writes, set_id=self._set)
         job = JobId(random_id())
@@ -119,7 +102,10 @@ class Wave:
             }
         )
         self._inputs += [_input(job, leaf, chosen[leaf.leaf]) for leaf in node.leaves]
-        self._choosing.promise(writes, commit, list(pairs.values()))
+        counting = (
+            [] if wish.writes else [leaf for leaf in node.leaves if leaf.pinned is None and leaf.follow]
+        )
+        self._choosing.promise(writes, commit, [(leaf.place, chosen[leaf.leaf]) for leaf in counting])
         self._touched.add(writes)
         return job
 
@@ -138,23 +124,49 @@ class Wave:
         """The pipelines that have got a job."""
         return {job["pipeline_id"] for job in self._jobs}
 
-    def _is_held_up(self, inputs: Mapping[int, tuple[Place, CommitId]]) -> bool:
-        """Tells whether a job would see two states of a source, because a pipeline above it is paused.
+    def would_read(self, node: Node, wish: Wish) -> dict[int, CommitId] | None:
+        """Returns the commits that a job would read, by the places of the inputs in the spec; none where none may be."""
+        reads = self._reads(node, wish)
+        return None if reads is None else reads.chosen
 
-        It is made up for when that one goes on.
-        """
-        places = {place for place, _ in inputs.values()}
-        if len(places) < _TWO:
-            return False
-        if self._is_any_paused is None:
-            self._is_any_paused = store.is_any_paused(self._conn)
-        if not self._is_any_paused or not is_held_up(self._conn, places):
-            return False
-        return not self._choosing.is_consistent(inputs.values())
+    def _reads(self, node: Node, wish: Wish) -> "_Reads | None":
+        chosen = {
+            leaf.leaf: CommitId(given)
+            for leaf in node.leaves
+            if (given := wish.at.get(leaf.leaf) or leaf.pinned) is not None
+        }
+        free = [leaf for leaf in node.leaves if leaf.leaf not in chosen]
+        latest = {leaf.place: self._choosing.latest(leaf.place) for leaf in free}
+        heads = {place: one.commit for place, one in latest.items() if one.commit is not None}
+        if len(heads) < len(latest):
+            return None
+        failed = next((one.failed for one in latest.values() if one.failed is not None), None)
+        agreed = self._agreed(heads, goes_back=self._is_asked or failed is None)
+        missed = failed if agreed is None else None
+        if agreed is None:
+            if missed is None:
+                return None
+            agreed = heads
+        chosen |= {leaf.leaf: agreed[leaf.place] for leaf in free}
+        waits = sum(_is_awaited(latest[leaf.place], agreed[leaf.place]) for leaf in free)
+        return _Reads(chosen, waits, missed)
 
-    @staticmethod
-    def _is_free(leaf: Leaf, wish: Wish) -> bool:
-        return leaf.pinned is None and leaf.leaf not in wish.at
+    def _agreed(self, heads: dict[Place, CommitId], *, goes_back: bool) -> dict[Place, CommitId] | None:
+        if self._choosing.is_consistent(heads.items()):
+            return heads
+        return self._choosing.newest_agreeing(heads, fixed=self._touched) if goes_back else None
+
+
+class _Reads(NamedTuple):
+    """Which commits a job reads, for how many it has to wait, and which failed attempt keeps it from running."""
+
+    chosen: dict[int, CommitId]
+    waits: int
+    missed: Attempt | None
+
+
+def _is_awaited(latest: Latest, commit: CommitId) -> bool:
+    return latest.is_promised and latest.commit == commit
 
 
 def _input(job: JobId, leaf: Leaf, commit: CommitId) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from blake3 import blake3
 
 from headwater.errors import Error
-from headwater.pipelines.errors import EgressFailed, InvalidSpec
+from headwater.pipelines.egress.errors import EgressFailed
+from headwater.pipelines.errors import InvalidSpec
 from headwater.pipelines.spec import Egress
 from headwater.settings import FOLDER, redacted, secret_value
 

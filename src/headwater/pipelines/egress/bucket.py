@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from headwater.pipelines.egress.address import Address
+from headwater.pipelines.egress.errors import EgressFailed
 from headwater.pipelines.egress.values import Change, Files, Loaded, Sent
-from headwater.pipelines.errors import EgressFailed
 from headwater.storage import FileEntry, InvalidStoreUrl
 from headwater.storage.backends.buckets import connect
 from headwater.storage.backends.cloud import RAISED

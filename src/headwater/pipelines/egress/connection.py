@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 
 from headwater.errors import Error, MissingExtra
 from headwater.pipelines.egress.address import Address
-from headwater.pipelines.errors import EgressFailed, EgressUnavailable
+from headwater.pipelines.egress.errors import EgressFailed, EgressUnavailable
 
 Column = tuple[str, Any]
 
@@ -72,6 +72,10 @@ class Target(ABC):
                 hint=f"Name the folder or file otherwise, with at most {self.longest_name} bytes.",
             )
 
+    def called(self, table: str) -> str:
+        """Returns the name under which a table is there already, which may be spelled otherwise."""
+        return table
+
     def create(self, table: str, columns: Mapping[str, Any]) -> None:
         """Makes a table."""
         made = [sa.Column(sa.quoted_name(name, quote=True), type) for name, type in columns.items()]
@@ -112,6 +116,12 @@ class SqliteTarget(Target):
     def raises() -> tuple[type[Exception], ...]:
         """Returns what it raises."""
         return (sa.exc.SQLAlchemyError, sqlite3.Error, OverflowError)
+
+    def called(self, table: str) -> str:
+        """Returns the name of a table as it was made: to SQLite, Users and users are one."""
+        query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE"
+        row = self._conn.exec_driver_sql(query, (table,)).first()
+        return table if row is None else str(row[0])
 
     def insert(self, table: str, columns: Sequence[Column], rows: Iterator[Sequence[Any]]) -> int:
         """Adds rows, some at a time."""
@@ -223,6 +233,8 @@ def _engine(address: Address, kind: type[Target]) -> Iterator[sa.Engine]:
         url = sa.make_url(address.url)
     except (sa.exc.ArgumentError, ValueError):
         raise _unreadable(address) from None
+    if "@" in (url.host or ""):  # a part of the password, which the driver would tell everybody
+        raise _unreadable(address)
     if kind is SqliteTarget:
         options: dict[str, Any] = {"timeout": _BUSY_S, "isolation_level": None}
     else:

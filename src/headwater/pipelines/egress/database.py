@@ -7,18 +7,18 @@ transaction: readers see the rows of one commit or of the next one.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from headwater.pipelines.egress.address import Address
 from headwater.pipelines.egress.connection import Target, open_target
+from headwater.pipelines.egress.errors import EgressFailed
 from headwater.pipelines.egress.kinds import Kind, merged, type_of
 from headwater.pipelines.egress.rows import ENDINGS, READERS, RowFile
 from headwater.pipelines.egress.values import Change, Files, Sent
-from headwater.pipelines.errors import EgressFailed
 from headwater.pipelines.spec import Egress
-from headwater.storage import FileEntry
+from headwater.storage import FileEntry, InvalidPath
 
 _MOST_TABLES = 10_000
 _CATALOG_TABLES = {"alembic_version", "commit_sets", "pipelines", "segments"}
@@ -34,7 +34,7 @@ class Database:
 
     def apply(self, changes: Iterator[Change], files: Files) -> Sent:
         """Writes the tables anew whose files have changed."""
-        names = sorted(self._tables(changes, files))
+        names = sorted(self._tables(changes, files), key=lambda name: (self._has_files(name, files), name))
         if not names:
             return Sent()
         rows = 0
@@ -47,7 +47,8 @@ class Database:
                     hint="Name a database or schema of its own (?options=-csearch_path=NAME).",
                 )
             for name in names:
-                rows += self._replace(target, name, files)
+                if self._is_own(target, name, files):
+                    rows += self._replace(target, name, files)
             files.look()
         return Sent(tables=len(names), rows=rows)
 
@@ -85,12 +86,34 @@ class Database:
             hint=f"Write it as TABLE{self._endings[0]} or TABLE/anything, or leave it out of the output.",
         )
 
+    def _has_files(self, table: str, files: Files) -> bool:
+        return next(self._files_of(table, files), None) is not None
+
     def _files_of(self, table: str, files: Files) -> Iterator[FileEntry]:
         for ending in ("", *self._endings):
-            found = files.tree.get(table + ending)
-            if found is not None:
-                yield found
+            with suppress(InvalidPath):  # too long a name with that ending
+                found = files.tree.get(table + ending)
+                if found is not None:
+                    yield found
         yield from files.tree.entries(f"{table}/")
+
+    def _is_own(self, target: Target, table: str, files: Files) -> bool:
+        """Tells whether a table is this name's to write, where the database does not tell it from another one.
+
+        Raises:
+            EgressFailed: Both have files.
+        """
+        with self._telling(target, f"The table {table!r}"):
+            called = target.called(table)
+        if called == table or not self._has_files(called, files):
+            return True
+        if not self._has_files(table, files):
+            return False
+        raise EgressFailed(
+            f"The table {table!r}",
+            why=f"that database does not tell it from {called!r}, which the output has files of too",
+            hint="Give one of the two another name.",
+        )
 
     def _replace(self, target: Target, table: str, files: Files) -> int:
         """Replaces the rows of a table; returns how many it has then."""

@@ -19,8 +19,8 @@ from typing import Self
 
 from blake3 import blake3
 
+from headwater.pipelines.egress.errors import EgressFailed, EgressUnavailable
 from headwater.pipelines.egress.values import Change, Files, Loaded, Sent
-from headwater.pipelines.errors import EgressFailed, EgressUnavailable
 
 TEMPORARY = ".headwater-egress"
 _AT_ONCE = 8

@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from headwater.errors import MissingExtra
+from headwater.pipelines.egress.errors import EgressFailed
 from headwater.pipelines.egress.kinds import Kind, kind_of_arrow, kind_of_text, kind_of_value, merged
-from headwater.pipelines.errors import EgressFailed
 
 Row = tuple[Any, ...]
 Open = Callable[[], BinaryIO]

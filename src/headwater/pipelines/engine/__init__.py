@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headwater.pipelines.engine.datums import DatumReader, Origin, Seen
-    from headwater.pipelines.engine.dry import preview
+    from headwater.pipelines.engine.dry import Preview, preview
     from headwater.pipelines.engine.ending import end_failed
-    from headwater.pipelines.engine.hold import Hold
+    from headwater.pipelines.engine.hold import Hold, PutOff
     from headwater.pipelines.engine.parts import Parts
+    from headwater.pipelines.engine.printed import Printed
     from headwater.pipelines.engine.run import run_job
     from headwater.pipelines.engine.transform import TransformKind
 
@@ -24,6 +25,9 @@ __all__ = [
     "Hold",
     "Origin",
     "Parts",
+    "Preview",
+    "Printed",
+    "PutOff",
     "Seen",
     "TransformKind",
     "end_failed",
@@ -33,10 +37,11 @@ __all__ = [
 
 _MODULES = {
     "datums": ("DatumReader", "Origin", "Seen"),
-    "dry": ("preview",),
+    "dry": ("Preview", "preview"),
     "ending": ("end_failed",),
-    "hold": ("Hold",),
+    "hold": ("Hold", "PutOff"),
     "parts": ("Parts",),
+    "printed": ("Printed",),
     "run": ("run_job",),
     "transform": ("TransformKind",),
 }

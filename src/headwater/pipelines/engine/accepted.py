@@ -6,7 +6,7 @@ of its datums is asked for, and the plan goes through them much in the order in
 which they were accepted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -40,6 +40,7 @@ class Accepted:
         self._places: dict[bytes, tuple[_Row, int]] = {}
         self._rows: dict[_Row, AcceptedSet] = {}
         self._adopted: set[_Row] = set()
+        self._segments: dict[_Row, tuple[int, ...]] = {}
         self.count = self.rows = 0
         with catalog.read() as conn:
             for part in store.parts_of(conn, job):
@@ -47,9 +48,24 @@ class Accepted:
                 name = part.job_id, part.number
                 if part.job_id == job:
                     self.rows = part.number + 1
+                if found.segments:
+                    self._segments[name] = tuple(segment.id for segment in found.segments)
                 for at, result in enumerate(found.results):
                     self._places[result.key] = name, at
         self.count = len(self._places)
+
+    @property
+    def segments(self) -> Collection[int]:
+        """The segments of all sets that were found."""
+        return {one for segments in self._segments.values() for one in segments}
+
+    def lose(self, conn: Connection, gone: Collection[int]) -> None:
+        """Forgets the sets with some of these segments, in the caller's transaction: their datums are run again."""
+        lost = {name for name, segments in self._segments.items() if not set(gone).isdisjoint(segments)}
+        self._places = {key: place for key, place in self._places.items() if place[0] not in lost}
+        self._segments = {name: one for name, one in self._segments.items() if name not in lost}
+        self.count = len(self._places)
+        store.drop_some(conn, sorted(lost))
 
     def find(self, key: bytes, memo: bytes) -> tuple[DatumResult, tuple[WrittenSegment, ...]] | None:
         """Returns what was accepted of a datum under a memo key, and once per set its segments."""

@@ -2,37 +2,42 @@
 
 Each accepted set is durable at once, together with a check that this
 coordinator may still act for the job: if it dies, its successor finds the
-results and runs only what is missing. Sets that arrive together are accepted
-together, and unused reservations go to the next one, so the catalog is asked
-once per arrival and not per datum.
+results and runs only what is missing. Short sets that arrive within a fifth of
+a second are accepted together, for to compute them again would cost no more;
+unused reservations go to the next set. So the catalog is asked a few times a
+second, and not per datum.
 
 A set whose process died is tried again in smaller ones, until the datum that
 kills stands alone; only its own deaths count against it. What the machine is
-to blame for ends the attempt, not the job.
+to blame for ends the attempt, not the job; what holds for every datum ends
+the job (see `tries`).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import msgspec
 
-from headwater.errors import Error
-from headwater.execution import CallFailed, CallLost, Executor, Needs, PureCall
+from headwater.db import LeaseLost
+from headwater.errors import Error, Unavailable
+from headwater.execution import CallFailed, CallLost, Executor, Needs, PureCall, Stopping
 from headwater.pipelines import store
 from headwater.pipelines.engine.accepted import Accepted, accept
 from headwater.pipelines.engine.ahead import Ahead
 from headwater.pipelines.engine.hold import Hold
+from headwater.pipelines.engine.live import live_spot
 from headwater.pipelines.engine.pace import Pace
 from headwater.pipelines.engine.parts import Parts
 from headwater.pipelines.engine.payload import Pieces, SetBuilder
 from headwater.pipelines.engine.plan import Step
 from headwater.pipelines.engine.reserve import Reserve
-from headwater.pipelines.errors import DatumInterrupted, DatumTwice, JobTimedOut
-from headwater.pipelines.sets import CallError, DatumResult, SetResult
-from headwater.storage import ObjectNotFound, Reservation, ReservationSpent, WrittenSegment
+from headwater.pipelines.engine.totals import Totals
+from headwater.pipelines.engine.tries import Taken, Tries, Work, may_have_written
+from headwater.pipelines.errors import DatumTwice, JobTimedOut
+from headwater.pipelines.sets import SetResult
+from headwater.storage import Reservation, WrittenSegment
 from headwater.telemetry import logger
 
 _POLL_S = 0.5
@@ -40,10 +45,8 @@ _LOOK_S = 0.1
 _TAIL_S = 1.0  # when the last sets have taken so long, others need not wait for them
 _TELL_S = 0.2
 _SHORT_S = 1.0  # a job that took no longer may as well be computed again
-_SEGMENTS, _MORE, _MOST_SEGMENTS = 16, 8, 8_192
-_SPLIT = 4
+_GATHER_S = 0.2  # so long do sets that took no longer wait for others, to be accepted with them
 
-Taken = list[tuple[Step, DatumResult]]
 Arrived = list[tuple[Taken, tuple[WrittenSegment, ...]]]
 Sink = Callable[[Taken, Sequence[WrittenSegment]], None]
 
@@ -55,11 +58,13 @@ class Running:
     recipe: Callable[[], bytes]
     pieces: Pieces
     pace: Pace
+    totals: Totals
     tries: int
     tries_again: bool
     at_once: int
     needs: Needs | None = None
     deadline_ms: int | None = None
+    ends: bool = True  # whether nothing is computed after them
     ahead: Callable[[Executor], Ahead | None] | None = None
 
 
@@ -74,24 +79,6 @@ class _Set:
     segments: int
 
 
-@dataclass
-class _Work:
-    """What is to be handed out: what was split up first, then what is tried again, then what is new."""
-
-    steps: Iterator[Step]
-    split: deque[list[Step]] = field(default_factory=deque)
-    again: deque[Step] = field(default_factory=deque)
-    held: Step | None = None  # did not fit into the last set
-
-    def next(self) -> Step | None:
-        if self.held is not None:
-            step, self.held = self.held, None
-            return step
-        if self.again:
-            return self.again.popleft()
-        return next(self.steps, None)
-
-
 class Compute:
     """The running datum sets of one job."""
 
@@ -99,17 +86,17 @@ class Compute:
         """Starts with what an earlier coordinator of this job has accepted already."""
         self._parts, self._hold, self._reserve, self._how = parts, hold, reserve, how
         self._accepted = Accepted(parts.catalog, hold.job)
+        self._take_over()
         self._executor: Executor | None = None
         self._recipe: bytes | None = None
-        self._work = _Work(iter(()))
         self._running: dict[Future[bytes], _Set] = {}
-        self._tried: dict[bytes, int] = {}
-        self._segments: dict[bytes, int] = {}
-        self._moved: set[bytes] = set()
         self._looked_s = 0.0
         self._begun_s = monotonic()
         self._is_told = False
         self._ahead: Ahead | None = None
+        self._arrived: Arrived = []  # not yet accepted
+        self._due_s = 0.0  # when they are to be
+        self._sees = True  # whether there is no need to look for the plan's end
 
     @property
     def accepted(self) -> int:
@@ -125,22 +112,30 @@ class Compute:
 
         Raises:
             DatumInterrupted: The machine could not; what is accepted stays for the next attempt.
+            JobCannotRun: No datum can run.
             JobTimedOut: The job has taken longer than it may.
             LeaseLost, Lost, Stopping: The coordinator may not go on.
         """
-        self._work = _Work(self._not_accepted(steps, sink))
+        self._work = Work(self._not_accepted(steps, sink))
+        self._tries = Tries(self._work, self._how.tries, self._look_anew, again=self._how.tries_again)
         try:
             is_more = self._hand_out()
             while is_more or self._running:
                 finished = self._wait()
                 self.look()
-                taken, interrupted = self._take(finished)
-                is_more = interrupted is None and self._hand_out()  # first, so that nobody is idle meanwhile
-                self._accept(taken, is_last=not is_more and not self._running and interrupted is None)
-                for results, segments in taken:
-                    sink(results, segments)
-                if interrupted is not None:
-                    raise interrupted
+                trouble = self._take(finished)
+                is_more = trouble is None and self._hand_out()  # first, so that nobody is idle meanwhile
+                is_last = not is_more and not self._running and trouble is None
+                if is_last or trouble is not None or monotonic() >= self._due_s:
+                    self._accept(sink, is_last=is_last)
+                if trouble is not None:
+                    raise trouble
+                self._sees = not is_more or self._work.foresee(self._how.pace.reach)
+        except (LeaseLost, Unavailable):
+            raise
+        except (Error, Stopping):  # what is done counts all the same
+            self._accept(sink, is_last=False)
+            raise
         finally:
             self._abandon()
 
@@ -151,13 +146,27 @@ class Compute:
             return
         self._looked_s = now_s
         self._hold.look()
-        if not self._is_told and now_s - self._begun_s > _TELL_S:
+        self._reserve.renew()
+        is_late = not self._is_told and now_s - self._begun_s > _TELL_S
+        if is_late or self._how.totals.is_worth_writing:
             self._is_told = True
             with self._hold.write() as conn:
-                store.change_job(conn, self._hold.job, state="running")
+                store.change_job(conn, self._hold.job, state="running", **self._how.totals.news())
         deadline_ms = self._how.deadline_ms
         if deadline_ms is not None and self._parts.clock.now_ms() >= deadline_ms:
             raise JobTimedOut(self._hold.job)
+
+    def _take_over(self) -> None:
+        """Takes over the leases of what was accepted; what ran out while nobody had the job is computed again."""
+        gone = self._reserve.hold(self._accepted.segments)
+        if gone:
+            with self._hold.write() as conn:
+                self._accepted.lose(conn, gone)
+
+    def _look_anew(self) -> None:
+        """Asks again where the datums' files lie."""
+        self._parts.storage.forget_places()
+        self._recipe = None
 
     def _wait(self) -> set[Future[bytes]]:
         """Waits for sets to end; while only a few are left and take their time, the next job's are begun."""
@@ -165,7 +174,10 @@ class Compute:
         if self._ahead is not None:
             self._ahead.hand_out(self._how.at_once - len(self._running))
             futures += self._ahead.running
-        ended, _ = wait(futures, timeout=self._pause_s(), return_when=FIRST_COMPLETED)
+        if not futures:  # all waits for something to pass
+            self._parts.clock.sleep(self._pause_s())
+            return set()
+        ended = self._how.totals.wait(futures, self._pause_s())
         if self._ahead is not None:
             self._ahead.take(ended)
         elif not ended and len(self._running) < self._how.at_once:
@@ -184,9 +196,12 @@ class Compute:
 
     def _pause_s(self) -> float:
         deadline_ms = self._how.deadline_ms
+        pause_s = min(_POLL_S, self._tries.setbacks.pause_s or _POLL_S) if self._sees else 0.0
+        if self._arrived:
+            pause_s = min(pause_s, max(0.0, self._due_s - monotonic()))
         if deadline_ms is None:
-            return _POLL_S
-        return min(_POLL_S, max(0.0, (deadline_ms - self._parts.clock.now_ms()) / 1000))
+            return pause_s
+        return min(pause_s, max(0.0, (deadline_ms - self._parts.clock.now_ms()) / 1000))
 
     def _not_accepted(self, steps: Iterator[Step], sink: Sink) -> Iterator[Step]:
         """Yields what has to run, handing on what was accepted before."""
@@ -199,6 +214,8 @@ class Compute:
 
     def _hand_out(self) -> bool:
         """Fills the places that are free; tells whether there is anything left to hand out."""
+        if self._tries.setbacks.pause_s:
+            return True
         while len(self._running) < self._how.at_once:
             builder = SetBuilder(self._how.pieces)
             if self._work.split:
@@ -212,7 +229,7 @@ class Compute:
         return True
 
     def _fill(self, builder: SetBuilder) -> None:
-        limits = self._how.pace.next()
+        limits = self._how.pace.next(self._work.left)
         while len(builder.steps) < limits.datums and builder.inline < limits.inline:
             if limits.size is not None and builder.size >= limits.size:
                 return
@@ -220,7 +237,7 @@ class Compute:
             if step is None:
                 return
             first = builder.steps[0] if builder.steps else step
-            if step.datum.call != first.datum.call or step.key in self._segments:
+            if step.datum.call != first.datum.call or self._tries.is_roomy(step):
                 if builder.steps:
                     self._work.held = step
                 else:
@@ -236,12 +253,11 @@ class Compute:
         if self._recipe is None:
             self._recipe = self._how.recipe()
         steps = builder.steps
-        segments = max(self._segments.get(step.key, _SEGMENTS) for step in steps)
+        segments = self._tries.segments(steps)
         reservation = self._reserve.take(segments)
-        last = [
-            not self._how.tries_again or self._tried.get(step.key, 0) + 1 >= self._how.tries for step in steps
-        ]
-        payload = builder.payload(self._parts.storage.objects_url, self._recipe, reservation, last)
+        last = [self._tries.is_last(step) for step in steps]
+        live = live_spot(self._hold.job, self._parts.clock)
+        payload = builder.payload(self._parts.storage.objects_url, self._recipe, reservation, last, live)
         call = PureCall(steps[0].datum.call, payload, self._how.needs)
         share = min(1.0, self._parts.places() / (len(self._running) + 1))
         try:
@@ -251,26 +267,30 @@ class Compute:
             raise
         self._running[future] = _Set(steps, reservation, monotonic(), share, segments)
 
-    def _take(self, finished: set[Future[bytes]]) -> tuple[Arrived, DatumInterrupted | None]:
-        taken: Arrived = []
-        interrupted: DatumInterrupted | None = None
+    def _take(self, finished: set[Future[bytes]]) -> Error | None:
+        """Takes what has arrived; returns what ends the attempt or the job."""
+        trouble: Error | None = None
         for future in finished:
             one = self._running.pop(future)
             answer = self._answer(one, future)
             if answer is None:
                 continue
             written = frozenset(segment.id for segment in answer.segments)
-            if not any(_may_have_written(result) for result in answer.results):
+            if not any(may_have_written(result) for result in answer.results):
                 self._reserve.give_back(one.reservation, written)
-            results, trouble = self._sorted_out(one, answer)
-            interrupted = interrupted or trouble
-            self._how.pace.ended(len(one.steps), (monotonic() - one.begun_s) * one.share)
+            results, found = self._tries.sorted_out(one.steps, answer, one.begun_s, one.segments)
+            trouble = trouble or found
+            took_s = (monotonic() - one.begun_s) * one.share
+            self._how.pace.ended(len(one.steps), took_s)
             if results or answer.segments:
-                taken.append((results, answer.segments))
-        return taken, interrupted
+                due_s = monotonic() + (_GATHER_S if took_s < 2 * _GATHER_S else 0.0)
+                self._due_s = min(self._due_s, due_s) if self._arrived else due_s
+                self._arrived.append((results, answer.segments))
+        return trouble
 
     def _answer(self, one: _Set, future: Future[bytes]) -> SetResult | None:
         """Returns what came back; none where nothing did, and its datums are to be tried again."""
+        failed: CallFailed | None = None
         try:
             return msgspec.msgpack.decode(future.result(), type=SetResult)
         except CallLost:
@@ -282,78 +302,21 @@ class Compute:
                 datum=one.steps[0].datum.label,
                 traceback=failure.traceback,
             )
-            if len(one.steps) == 1:
-                return SetResult((DatumResult(one.steps[0].key, "failed", error=_raised(failure)),))
-        if len(one.steps) > 1:
-            self._split_up(one.steps)
-            return None
-        alone = self._alone_died(one.steps[0])
-        return None if alone is None else SetResult((alone,))
+            failed = failure
+        return self._tries.lost(one.steps, failed)
 
-    def _alone_died(self, step: Step) -> DatumResult | None:
-        """Counts the death of a datum that ran alone; returns its failure where that was the last try."""
-        tried = self._tried[step.key] = self._tried.get(step.key, 0) + 1
-        if tried >= self._how.tries:
-            return DatumResult(step.key, "failed", error=_died(tried))
-        self._work.split.append([step])
-        return None
-
-    def _split_up(self, steps: list[Step]) -> None:
-        size = -(-len(steps) // _SPLIT)
-        self._work.split.extend(steps[at : at + size] for at in range(0, len(steps), size))
-
-    def _sorted_out(self, one: _Set, answer: SetResult) -> tuple[Taken, DatumInterrupted | None]:
-        """Returns the results that count, and what the machine is to blame for; the rest is tried again."""
-        steps = {step.key: step for step in one.steps}
-        taken: Taken = []
-        interrupted = None
-        for result in answer.results:
-            step = steps.pop(result.key)
-            if result.state == "not-run":
-                steps[result.key] = step
-            elif result.error is not None and result.error.machine:
-                error = result.error
-                interrupted = DatumInterrupted(step.datum.label, message=error.message, hint=error.hint)
-            elif result.error is None or not self._is_tried_again(step, result.error, one.segments):
-                taken.append((step, result))
-        left = [step for step in one.steps if step.key in steps]
-        if len(left) == 1 == len(one.steps):  # not even begun: as if it had died
-            alone = self._alone_died(left[0])
-            taken += [] if alone is None else [(left[0], alone)]
-        elif len(left) == len(one.steps):
-            self._split_up(left)
-        elif left:
-            self._work.again.extend(left)
-        return taken, interrupted
-
-    def _is_tried_again(self, step: Step, error: CallError, segments: int) -> bool:
-        if error.kind == ReservationSpent.kind and segments < _MOST_SEGMENTS:
-            self._segments[step.key] = segments * _MORE
-            self._work.split.append([step])
-            return True
-        if error.kind == ObjectNotFound.kind and error.stage == "reading" and step.key not in self._moved:
-            # What it reads may only lie elsewhere by now, and this process not have heard of it.
-            self._moved.add(step.key)
-            self._parts.storage.forget_places()
-            self._recipe = None
-            self._work.again.append(step)
-            return True
-        tried = self._tried[step.key] = self._tried.get(step.key, 0) + 1
-        if not self._how.tries_again or tried >= self._how.tries:
-            return False
-        self._work.again.append(step)
-        return True
-
-    def _accept(self, taken: Arrived, *, is_last: bool) -> None:
-        """Makes results durable, except those that end a job so short that its end does it at once."""
-        if not taken:
-            return
-        if is_last and not self._accepted.rows and monotonic() - self._begun_s < _SHORT_S:
-            return
-        with self._hold.write() as conn:
-            accept(conn, self._accepted, taken)
-            store.change_job(conn, self._hold.job, run=self._accepted.count, state="running")
-        self._is_told = True
+    def _accept(self, sink: Sink, *, is_last: bool) -> None:
+        """Hands results on when they are durable; those that end a job so short become so with its end."""
+        taken, self._arrived = self._arrived, []
+        is_end = is_last and self._how.ends and not self._accepted.rows
+        if taken and not (is_end and monotonic() - self._begun_s < _SHORT_S):
+            with self._hold.write() as conn:
+                accept(conn, self._accepted, taken)
+                news = self._how.totals.news()
+                store.change_job(conn, self._hold.job, run=self._accepted.count, state="running", **news)
+            self._is_told = True
+        for results, segments in taken:
+            sink(results, segments)
 
     def _abandon(self) -> None:
         """Lets go of what has not ended: calls that wait are not begun, those that run lose their process."""
@@ -366,28 +329,3 @@ class Compute:
             elif self._executor is not None:
                 self._executor.stop(future)
         self._running.clear()
-
-
-def _may_have_written(result: DatumResult) -> bool:
-    """Tells whether segments may hold something that the answer does not name."""
-    return result.error is not None and result.error.stage == "writing"
-
-
-def _died(tried: int) -> CallError:
-    return CallError(
-        kind="worker-died",
-        message=f"the process that computed it died {tried} times.",
-        hint="It may need more memory than there is; the worker's log says how it ended.",
-        details=[],
-        stage="writing",  # not known, so its segments may hold something
-    )
-
-
-def _raised(failure: CallFailed) -> CallError:
-    return CallError(
-        kind="code-failed",
-        message=failure.message,
-        hint="The worker's log has the traceback.",
-        details=[],
-        stage="writing",
-    )

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from headwater.api.documents import DatumInfo, LogInfo
+from headwater.api.documents import DatumInfo
 from headwater.errors import NotFound
 from headwater.pipelines import store
 from headwater.pipelines.engine import store as rows
 from headwater.pipelines.engine.accepted import read_set
 from headwater.pipelines.engine.failures import inputs_of_datum
+from headwater.pipelines.engine.live import LiveLogs
 from headwater.pipelines.engine.load import base_of, load
 from headwater.pipelines.engine.parts import Readable
 from headwater.pipelines.engine.payload import Pieces, each_input
+from headwater.pipelines.engine.printed import Printed, Wanted
 from headwater.pipelines.engine.records import DatumRecord, Known, known_of, owner_of
 from headwater.pipelines.errors import AmbiguousDatum, DatumNotFound, JobNotFound
 from headwater.pipelines.kind import Datum, DatumInput, JobView, Kind, PlanBase
@@ -59,6 +61,8 @@ class DatumReader:
     def datums(self, job: str, *, state: str | None = None, all: bool = False) -> Iterator[DatumInfo]:
         """Yields the datums that ran in a job, in the order of their keys, or all that its output consists of.
 
+        While it runs, those that have a result, and those that are in hand and take their time.
+
         Args:
             job: The job's id.
             state: Only those in this state.
@@ -67,9 +71,15 @@ class DatumReader:
         Raises:
             JobNotFound: There is no such job.
         """
-        for key, known in self._found(self._row(job), all=all):
+        row = self._row(job)
+        live = LiveLogs(self._parts.storage.objects, job).look() if row.state in store.TAKEN else {}
+        for key, known in self._found(row, all=all):
+            live.pop(key, None)
             if state is None or known.record.state == state:
                 yield _info(key, known.record)
+        if state is None or state == "running":
+            for key, (_, log) in live.items():
+                yield DatumInfo(key.hex(), dict(log.datums)[key], "running", job, code="", files=0, size=0)
 
     def datum(self, job: str, key: str) -> DatumInfo:
         """Returns one datum with the files that it sees, by its key or a beginning of that.
@@ -81,32 +91,36 @@ class DatumReader:
         """
         row = self._row(job)
         found, known = self._one(row, key)
-        datum = self._datum(row, known.record)
+        try:
+            datum = self._datum(row, known.record)
+        except NotFound:  # what it saw was given up since
+            datum = None
         inputs = [] if datum is None else list(islice(inputs_of_datum(datum), _INPUTS))
         return _info(found, known.record, inputs)
 
-    def logs(
-        self, job: str, *, datum: str | None = None, grep: str | None = None, failed: bool = False
-    ) -> Iterator[LogInfo]:
-        """Yields the lines that the code of a job's datums printed.
+    def printed(
+        self,
+        job: str,
+        *,
+        datum: str | None = None,
+        grep: str | None = None,
+        failed: bool = False,
+        follow: bool = False,
+    ) -> Printed:
+        """Returns the lines that the code of a job's datums printed, for one reader.
 
         Args:
             job: The job's id.
-            datum: Only this one, by its key or a beginning of that.
-            grep: Only lines that hold this text.
-            failed: Only datums that failed.
-
-        Raises:
-            AmbiguousDatum, DatumNotFound, JobNotFound: As for `datum`.
+            datum: Only those of this one, by its key or a beginning of that.
+            grep: Only those that hold this text.
+            failed: Only those of datums that failed.
+            follow: The reader comes back until the job has ended.
         """
-        row = self._row(job)
-        found = self._found(row) if datum is None else iter([self._one(row, datum)])
-        for key, known in found:
-            if failed and known.record.state == "succeeded":
-                continue
-            for line in self._log(row, key, known).decode(errors="replace").splitlines():
-                if grep is None or grep in line:
-                    yield LogInfo(key.hex(), known.record.label, known.record.job, line)
+
+        def ended(row: store.JobRow) -> Iterator[tuple[bytes, Known]]:
+            return self._found(row) if datum is None else iter([self._one(row, datum)])
+
+        return Printed(self._parts, job, Wanted(datum, grep, failed), ended, follow=follow)
 
     def seen(self, job: str, key: str) -> Seen:
         """Returns what a datum's code sees, to lay it out for a person.
@@ -225,12 +239,6 @@ class DatumReader:
             return
         entries: Iterator[MapEntry] = base_of(self._parts.storage, commit).meta.entries(whole)
         yield from ((entry.key, known_of(entry)) for entry in entries if entry.key.hex().startswith(key))
-
-    def _log(self, row: store.JobRow, key: bytes, known: Known) -> bytes:
-        if row.state in store.TAKEN:
-            return next((one.log for one, _, _ in self._parts_of(row) if one.key == key), b"")
-        place = known.log_place
-        return b"" if place is None else self._parts.storage.read(place)
 
     def _datum(self, row: store.JobRow, record: DatumRecord) -> Datum | None:
         """Returns a datum again, in the commits of the job; none where its record does not say where."""

@@ -6,21 +6,23 @@ pipeline's next version.
 """
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
+
+from sqlalchemy import Connection
 
 from headwater.api.documents import PlanInfo, PlanReason, PlanRow
 from headwater.ids import JobId, SetId
 from headwater.pipelines import code, store
 from headwater.pipelines.code import CodeBundle
-from headwater.pipelines.dag import LONG_RUNNING, has_no_jobs
+from headwater.pipelines.dag import LONG_RUNNING, Choosing, has_no_jobs
 from headwater.pipelines.engine.failures import inputs_of
-from headwater.pipelines.engine.load import Loaded, Start, code_of, find_start
+from headwater.pipelines.engine.load import Loaded, code_of, find_start
 from headwater.pipelines.engine.memo import open_memo
 from headwater.pipelines.engine.parts import Readable
-from headwater.pipelines.engine.plan import Drop, Plan
+from headwater.pipelines.engine.plan import Drop, Plan, Tally
 from headwater.pipelines.errors import InvalidSpec, PipelineNotFound, UnknownKind
 from headwater.pipelines.keys import datum_key
 from headwater.pipelines.kind import JobView, Kind, StoredCode
@@ -45,10 +47,59 @@ class SpecWithCode(Protocol):
         ...
 
 
-def preview(
-    parts: Readable, kinds: Mapping[str, Kind], what: str | SpecWithCode
-) -> tuple[PlanInfo, Iterator[PlanRow]]:
-    """Returns what a job would do now, counted, and the datums that would change, one after the other.
+class Preview:
+    """A plan that nobody carries out; each look at it goes through it once."""
+
+    def __init__(self, parts: Readable, loaded: Loaded) -> None:
+        """Takes what a job would read; see `preview`."""
+        self._parts, self._loaded = parts, loaded
+
+    def info(self) -> PlanInfo:
+        """Returns how many datums there are for each reason."""
+        with self._plan() as plan:
+            tally = Tally(plan)
+            for step in plan.steps():
+                tally.add(step)
+            counts = tally.counts()
+        total = sum(count for reason, count in counts.items() if reason != "dropped")
+        note = "" if total else "The inputs have no datums: their globs match nothing."
+        shown: dict[PlanReason, int] = {reason: count for reason, count in counts.items() if count}
+        return PlanInfo(self._loaded.pipeline.name, shown, total, total - counts["kept"], note)
+
+    def rows(self) -> Iterator[PlanRow]:
+        """Yields the datums that would run or go, as the plan comes to them."""
+        with self._plan() as plan:
+            for step in plan.steps():
+                if isinstance(step, Drop):
+                    yield PlanRow(step.was.record.label, "dropped", [])
+                elif step.reason != "kept":
+                    yield PlanRow(step.datum.label, step.reason, list(islice(inputs_of(step), _INPUTS)))
+
+    @contextmanager
+    def _plan(self) -> Iterator[Plan]:
+        parts, loaded = self._parts, self._loaded
+        forced = loaded.view.spec.reprocess == "every_job"
+        start = find_start(parts, loaded, forced=forced)
+        memo = None if forced else open_memo(parts.catalog, parts.storage, loaded.pipeline)
+        closing = loaded.kind.closing(loaded.view)
+        writer = parts.storage.writer()
+        try:
+            yield Plan(
+                planner=loaded.kind.planner(loaded.view, start.plan, writer),
+                keys=loaded.keys,
+                meta=start.base.meta,
+                unfinished=start.base.unfinished,
+                recall=(lambda _: None) if memo is None else memo.recall,
+                whole=start.plan is None,
+                forced=forced,
+                apart=None if closing is None else datum_key(closing),
+            )
+        finally:
+            writer.abort()
+
+
+def preview(parts: Readable, kinds: Mapping[str, Kind], what: str | SpecWithCode) -> Preview:
+    """Returns what a job would do now, counted or datum by datum.
 
     Args:
         parts: Where everything is.
@@ -62,57 +113,9 @@ def preview(
     """
     writer = parts.storage.writer()
     try:
-        loaded = _loaded(parts, kinds, what, writer)
-        plan, start = _plan(parts, loaded, writer)
-        counts: Counter[PlanReason] = Counter()
-        for step in plan.steps():
-            if isinstance(step, Drop):
-                counts["dropped"] += 1
-            else:
-                counts[step.reason] += 1
-                # Of those that were there, nothing was said yet that the rest is kept.
-                counts["kept"] -= step.was is not None and not plan.whole
+        return Preview(parts, _loaded(parts, kinds, what, writer))
     finally:
         writer.abort()
-    before = start.base.meta.count
-    if not plan.whole:
-        counts["kept"] += before - counts["dropped"]
-    total = sum(count for reason, count in counts.items() if reason != "dropped")
-    runs = total - counts["kept"]
-    note = "" if total else "The inputs have no datums: their globs match nothing."
-    shown = {reason: count for reason, count in counts.items() if count}
-    return PlanInfo(loaded.pipeline.name, shown, total, runs, note), _rows(parts, loaded)
-
-
-def _rows(parts: Readable, loaded: Loaded) -> Iterator[PlanRow]:
-    writer = parts.storage.writer()
-    try:
-        plan, _ = _plan(parts, loaded, writer)
-        for step in plan.steps():
-            if isinstance(step, Drop):
-                yield PlanRow(step.was.record.label, "dropped", [])
-            elif step.reason != "kept":
-                yield PlanRow(step.datum.label, step.reason, list(islice(inputs_of(step), _INPUTS)))
-    finally:
-        writer.abort()
-
-
-def _plan(parts: Readable, loaded: Loaded, writer: Writer) -> tuple[Plan, Start]:
-    forced = loaded.view.spec.reprocess == "every_job"
-    start = find_start(parts, loaded, forced=forced)
-    memo = None if forced else open_memo(parts.catalog, parts.storage, loaded.pipeline)
-    closing = loaded.kind.closing(loaded.view)
-    plan = Plan(
-        planner=loaded.kind.planner(loaded.view, start.plan, writer),
-        keys=loaded.keys,
-        meta=start.base.meta,
-        unfinished=start.base.unfinished,
-        recall=(lambda _: None) if memo is None else memo.recall,
-        whole=start.plan is None,
-        forced=forced,
-        apart=None if closing is None else datum_key(closing),
-    )
-    return plan, start
 
 
 def _loaded(parts: Readable, kinds: Mapping[str, Kind], what: str | SpecWithCode, writer: Writer) -> Loaded:
@@ -127,7 +130,7 @@ def _loaded(parts: Readable, kinds: Mapping[str, Kind], what: str | SpecWithCode
         else:
             spec = what.spec
             stored = None
-        heads = [item.commit or parts.repos.head(conn, item.repo, item.branch) for item in spec.inputs()]
+        heads = _heads(conn, parts, spec)
     if not isinstance(what, str):
         stored = _would_be_stored(spec, what.code, writer)
     if spec.kind not in kinds:
@@ -165,6 +168,13 @@ def _loaded(parts: Readable, kinds: Mapping[str, Kind], what: str | SpecWithCode
         for leaf, (item, commit) in enumerate(zip(spec.inputs(), commits, strict=True))
     ]
     return Loaded(kinds[spec.kind], row, _no_job(row), view, reads, None)
+
+
+def _heads(conn: Connection, parts: Readable, spec: PipelineSpec) -> list[str | None]:
+    """Returns the commits that a job would read, in the order of the spec; none for a branch without commits."""
+    places = {(item.repo, item.branch) for item in spec.inputs() if item.commit is None}
+    read = Choosing(conn, parts.repos).heads(places)
+    return [item.commit or read.get((item.repo, item.branch)) for item in spec.inputs()]
 
 
 def _would_be_stored(spec: PipelineSpec, bundle: CodeBundle | None, writer: Writer) -> StoredCode | None:

@@ -12,19 +12,19 @@ import msgspec
 from sqlalchemy import Connection
 
 from headwater.api.documents import Provenance
-from headwater.db import CatalogUnavailable, LeaseLost
+from headwater.db import CatalogUnavailable
 from headwater.errors import Conflict, Error, Unavailable
 from headwater.ids import CommitId
 from headwater.pipelines import store
 from headwater.pipelines.engine import store as rows
 from headwater.pipelines.engine.failures import told
-from headwater.pipelines.engine.hold import Hold
-from headwater.pipelines.engine.load import Loaded, Start
+from headwater.pipelines.engine.hold import Hold, PutOff
+from headwater.pipelines.engine.load import Loaded, Start, base_of
 from headwater.pipelines.engine.memo import Memo
 from headwater.pipelines.engine.outcome import Outcome
 from headwater.pipelines.engine.parts import Parts
 from headwater.pipelines.engine.plan import Plan
-from headwater.repos import Trees
+from headwater.repos import Commit, Trees
 from headwater.storage import SegmentsGone
 from headwater.telemetry import logger
 
@@ -85,8 +85,26 @@ class Ending:
 
     def _build(self, plan: Plan, start: Start, outcome: Outcome) -> Trees:
         trees = outcome.trees(plan.planner.index(), whole=start.plan is None)
+        if start.replaced is not None:
+            outcome.counts["dropped"] = self._gone(start.replaced, trees, plan.apart)
         self._remember(outcome)
         return trees
+
+    def _gone(self, replaced: Commit, trees: Trees, apart: bytes | None) -> int:
+        """Returns how many datums an earlier job had that are no more, where the plan did not start from it."""
+        old, new = base_of(self._parts.storage, replaced).meta, trees.meta
+        assert new is not None, "an outcome builds all trees"
+        try:
+            return sum(
+                before is not None and after is None and before.key != apart
+                for before, after in old.diff(new)
+            )
+        except Unavailable:
+            raise
+        except Error as error:  # all is computed anew also where what was there cannot be read
+            about = {"job": self._job.id, "error": error.message}
+            logger("headwater.pipelines").warning("dropped not counted", **about)
+            return 0
 
     def _remember(self, outcome: Outcome) -> None:
         if self.memo is not None:
@@ -131,11 +149,14 @@ class Ending:
 
     @property
     def _sends(self) -> bool:
-        return self._parts.egress is not None and self._view.spec.egress is not None
+        """Whether the output is to be copied out: not that of a job which somebody ran aside, to another branch."""
+        spec = self._view.spec
+        is_own = (self._job.repo, self._job.branch) == (spec.output.repo, spec.output.branch)
+        return is_own and self._parts.egress is not None and spec.egress is not None
 
     def send(self) -> None:
         """Copies a finished output out, where the spec says so; the job is ended only then."""
-        if self._parts.egress is None or self._view.spec.egress is None:
+        if self._parts.egress is None or not self._sends:
             if self.is_committed:
                 with self._hold.write() as conn:
                     store.change_job(conn, self._job.id, **self._ended("succeeded"))
@@ -151,12 +172,10 @@ class Ending:
             store.change_job(conn, self._job.id, **self._ended("succeeded", error=None))
 
     def _send_later(self, error: Unavailable) -> NoReturn:
-        """Gives the task back until the place may take the output: for as long as that lasts, which counts as no attempt."""
-        hold = self._hold
-        with hold.write() as conn:
+        """Puts the job off until the place may take the output: for as long as that lasts."""
+        with self._hold.write() as conn:
             store.change_job(conn, self._job.id, error=msgspec.json.encode(told(error)))
-        hold.queue.release(hold.claim, delay_s=SEND_AGAIN_S)
-        raise LeaseLost(f"task {hold.claim.task_id}", holder=hold.claim.worker)
+        raise PutOff(error, SEND_AGAIN_S)
 
     def skip(self, note: str, *, kept: int = 0) -> None:
         """Ends the job as skipped, with a note on why, and how many datums were looked at and kept."""
@@ -188,12 +207,6 @@ class Ending:
             return False
         return True
 
-    def start_over(self) -> None:
-        """Forgets accepted results and the memo: what they point to was given up."""
-        with self._hold.write() as conn:
-            rows.drop_parts(conn, self._job.id)
-            rows.set_memo(conn, self._pipeline, rows.MemoRow())
-
     def state(self, state: str) -> None:
         """Says how far the job is."""
         with self._hold.write() as conn:
@@ -218,7 +231,8 @@ def end_failed(conn: Connection, parts: Parts, job: store.JobRow, error: Error, 
     if commit.state == "waiting":
         parts.repos.complete(conn, commit.id, state="failed")
     rows.drop_parts(conn, job.id)
-    values: dict[str, Any] = {} if commit.state == "finished" else {"run": run}
+    # What was to be kept is not, but in what a finished commit has.
+    values: dict[str, Any] = {} if commit.state == "finished" else {"run": run, "kept": 0, "dropped": 0}
     store.change_job(
         conn,
         job.id,

@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from headwater.db import Catalog, LeaseLost
+from headwater.errors import Error
 from headwater.execution import Beat, Claim, Queue, Stopping
 from headwater.pipelines import store
 from headwater.pipelines.errors import Lost
+
+
+class PutOff(Exception):
+    """A job goes on after a while, in whoever's hands; nobody is to blame, and no attempt is counted."""
+
+    def __init__(self, why: Error, delay_s: float) -> None:
+        """Takes what stands in the way, and when to try again."""
+        super().__init__(why.message)
+        self.why, self.delay_s = why, delay_s
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from blake3 import blake3
+from sqlalchemy import Connection
 
 from headwater.ids import JobId, SetId
 from headwater.pipelines import store
 from headwater.pipelines.engine import store as rows
 from headwater.pipelines.engine.outcome import Base
 from headwater.pipelines.engine.parts import Readable
-from headwater.pipelines.errors import UnknownKind
+from headwater.pipelines.errors import SpecTooNew
 from headwater.pipelines.keys import datum_key, memo_key
 from headwater.pipelines.kind import Datum, JobView, Kind, PlanBase, StoredCode
 from headwater.repos import Commit, View
@@ -20,6 +21,7 @@ from headwater.storage import Pointer, Storage
 
 _ATTEMPTED = ("succeeded", "failed")
 _CONTEXT = "headwater 2026 job recipe v1"
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,21 @@ class Start:
     """What a plan starts from: trees of an earlier job, and its inputs where their difference says everything.
 
     `recipe` must be equal for that; `commit` is none where there is no such job.
+    `replaced` is the commit of an earlier job that this one starts from nothing in spite of.
     """
 
     base: Base
     plan: PlanBase | None
     commit: Commit | None
     recipe: str | None
+    replaced: Commit | None = None
 
 
 def load(parts: Readable, kinds: Mapping[str, Kind], job: store.JobRow) -> Loaded:
     """Returns the job as its kind sees it.
 
     Raises:
-        UnknownKind: There is no such kind.
+        SpecTooNew: This worker does not know the kind, or a part of the spec.
     """
     repos = parts.repos
     with parts.catalog.read() as conn:
@@ -67,7 +71,7 @@ def load(parts: Readable, kinds: Mapping[str, Kind], job: store.JobRow) -> Loade
         assert pipeline is not None, "a job's pipeline is a foreign key"
         spec = store.spec_of(conn, job.pipeline_id, job.version)
         if spec.kind not in kinds:
-            raise UnknownKind(spec.kind, pipeline=pipeline.name, known=kinds)
+            raise SpecTooNew(f"the kind {spec.kind!r}")
         kind = kinds[spec.kind]
         version = store.version_of(conn, job.pipeline_id, job.version)
         reads = store.inputs_of(conn, job.id)
@@ -106,18 +110,16 @@ def find_start(parts: Readable, loaded: Loaded, *, forced: bool) -> Start:
     without whatever may be wrong with what is there.
     """
     recipe = recipe_of(loaded)
-    if loaded.job.forced:
-        return Start(base_of(parts.storage, None), None, None, recipe)
+    nothing = Start(base_of(parts.storage, None), None, None, recipe)
+    wanted = None if forced else recipe  # with nothing to take over, what is replaced is the newest
     with parts.catalog.read() as conn:
-        row = rows.base_before(conn, loaded.job, recipe)
-        if row is None:
-            return Start(base_of(parts.storage, None), None, None, recipe)
-        reads = store.inputs_of(conn, row.id)
-        ids = [row.commit_id, *(item.commit_id for item in reads)]
-        found = parts.repos.commits_by_ids(conn, list(dict.fromkeys(ids)))
+        chosen = _chosen_base(parts, conn, loaded.job, wanted)
+    if chosen is None:
+        return nothing
+    row, reads, found = chosen
     commit = found[row.commit_id]
-    if commit.purge is not None:
-        return Start(base_of(parts.storage, None), None, None, recipe)
+    if loaded.job.forced:
+        return replace(nothing, replaced=commit)
     base = base_of(parts.storage, commit)
     inputs = [found[item.commit_id] for item in reads]
     same = recipe is not None and recipe == row.recipe and not forced
@@ -126,6 +128,35 @@ def find_start(parts: Readable, loaded: Loaded, *, forced: bool) -> Start:
         views = [View(parts.storage, one) for one in inputs]
         plan = PlanBase(views, parts.storage.map_tree(commit.roots.index))
     return Start(base, plan, commit, recipe)
+
+
+def _chosen_base(
+    parts: Readable, conn: Connection, job: store.JobRow, recipe: str | None
+) -> tuple[rows.BaseRow, Sequence[store.JobInput], Mapping[str, Commit]] | None:
+    """Returns the earlier job to start from, what it read, and the commits of both; none where there is none."""
+    row = rows.base_before(conn, job, recipe)
+    while row is not None:
+        reads = [] if job.forced else store.inputs_of(conn, row.id)
+        ids = [row.commit_id, *(item.commit_id for item in reads)]
+        found = parts.repos.commits_by_ids(conn, list(dict.fromkeys(ids)))
+        if found[row.commit_id].purge is None:
+            return row, reads, found
+        row = _kept_base(parts, conn, job, recipe)
+    return None
+
+
+def _kept_base(
+    parts: Readable, conn: Connection, job: store.JobRow, recipe: str | None
+) -> rows.BaseRow | None:
+    """Returns the best earlier job of which the commit was not given up, for the best one's was."""
+    others = rows.bases_before(conn, job, recipe)
+    for at in range(0, len(others), _AT_ONCE):
+        some = others[at : at + _AT_ONCE]
+        found = parts.repos.commits_by_ids(conn, [one.commit_id for one in some])
+        for one in some:
+            if found[one.commit_id].purge is None:
+                return one
+    return None
 
 
 def base_of(storage: Storage, commit: Commit | None) -> Base:

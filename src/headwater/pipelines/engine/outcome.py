@@ -32,6 +32,7 @@ from headwater.pipelines.engine.records import (
     fitting_stats,
     owner_of,
 )
+from headwater.pipelines.engine.remaining import Remaining
 from headwater.pipelines.engine.runs import Runs
 from headwater.pipelines.errors import shortened
 from headwater.pipelines.kind import DatumInput
@@ -88,9 +89,12 @@ def _entry(known: Known) -> _Entry:
 class Outcome:
     """What a job has produced, on its way into trees."""
 
-    def __init__(self, storage: Storage, writer: Writer, base: Base, job: str) -> None:
-        """Takes what the trees are edited from, and what they are written with."""
+    def __init__(
+        self, storage: Storage, writer: Writer, base: Base, job: str, remaining: Remaining | None = None
+    ) -> None:
+        """Takes what the trees are edited from and written with; `remaining` where what is there is doubted."""
         self._storage, self.writer, self._base, self._job = storage, writer, base, job
+        self._remaining = remaining
         self._new: Runs[Owned] = Runs(Owned)
         self._gone: Runs[None] = Runs(None)
         self._meta: Runs[_Entry] = Runs(_Entry)
@@ -283,7 +287,8 @@ class Outcome:
             return
         for path in was.paths(self._storage):
             self._gone.add(path.encode(), None)
-        if was.record.state == "succeeded" and was.record.format == FORMAT:
+        is_gone = self._remaining is not None and not self._remaining.has(was)
+        if was.record.state == "succeeded" and was.record.format == FORMAT and not is_gone:
             self._memo.add(was.record.memo, _entry(was))
 
     def _content(self, file: PortableFile, place: Pointer | None) -> Content:

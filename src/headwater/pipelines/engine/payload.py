@@ -11,7 +11,7 @@ import msgspec
 
 from headwater.pipelines.engine.plan import Step
 from headwater.pipelines.kind import Datum, DatumInput, Members
-from headwater.pipelines.sets import DatumCall, Piece, SetPayload
+from headwater.pipelines.sets import DatumCall, LiveSpot, Piece, SetPayload
 from headwater.pipelines.spec import FilesInput
 from headwater.repos import View
 from headwater.storage import PortableFile, Reservation, Storage
@@ -75,13 +75,28 @@ class SetBuilder:
         self._seen.append(tuple(self._number(item) for item in each_input(step.datum)))
         self.steps.append(step)
 
-    def payload(self, store: str, recipe: bytes, reservation: Reservation, last: Sequence[bool]) -> bytes:
-        """Returns the bytes to hand out; `last` says of each datum whether this is its last try."""
+    def payload(
+        self,
+        store: str,
+        recipe: bytes,
+        reservation: Reservation,
+        last: Sequence[bool],
+        live: LiveSpot | None = None,
+    ) -> bytes:
+        """Returns the bytes to hand out.
+
+        Args:
+            store: What the object store is opened by.
+            recipe: How the datums are run.
+            reservation: The segments that may be written.
+            last: Whether this is a datum's last try, for each.
+            live: Where the set shows what it prints while it runs; nowhere when none.
+        """
         calls = tuple(
             DatumCall(step.key, step.datum.label, seen, step.datum.params, is_last_try=is_last)
             for step, seen, is_last in zip(self.steps, self._seen, last, strict=True)
         )
-        return _encode(SetPayload(store, recipe, tuple(self._made), calls, reservation))
+        return _encode(SetPayload(store, recipe, tuple(self._made), calls, reservation, live))
 
     def _number(self, item: DatumInput) -> int:
         name = (item.leaf, item.path, item.hash)

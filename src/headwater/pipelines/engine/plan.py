@@ -11,11 +11,12 @@ through, still one at a time, and what is no more comes out of comparing both
 lists of keys at the end.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from headwater.pipelines.engine.records import Known, known_of, locator_of
+from headwater.pipelines.engine.records import Known, fitting_locator, known_of, locator_of
 from headwater.pipelines.engine.runs import Runs
 from headwater.pipelines.errors import DatumTwice
 from headwater.pipelines.kind import Datum, Planner
@@ -48,8 +49,10 @@ class Step:
 
     @property
     def changes(self) -> bool:
-        """Whether anything about the datum has to be written."""
-        return self.known is None or self.known is not self.was
+        """Whether anything about the datum has to be written; of another spec, inputs may have other places."""
+        if self.known is None or self.known is not self.was:
+            return True
+        return self.known.record.locator != fitting_locator(self.datum.locator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,12 @@ class Plan:
                 self.changes_nothing = False
             yield step
 
+    def again(self) -> Iterator[Step | Drop]:
+        """Yields the steps anew, for one who only counts: what is no more is left out where all datums are gone through."""
+        if self.whole:
+            return (self._step(datum, *self.keys(datum)) for datum in self.planner.every())
+        return self._changed()
+
     def _all(self) -> Iterator[Step | Drop]:
         labels: Runs[str] = Runs(str)
         try:
@@ -175,3 +184,39 @@ class Plan:
     def _was(self, key: bytes) -> Known | None:
         entry = None if self.meta.root is None else self.meta.entry(key)
         return None if entry is None else known_of(entry)
+
+
+@dataclass
+class Tally:
+    """What a plan comes to, counted while its steps go by.
+
+    A plan from the inputs' difference does not speak of what stays as it was,
+    and one that is gone through `again` not of what is no more where all datums
+    are: either follows from how many there were.
+    """
+
+    plan: Plan
+    _seen: Counter[Reason] = field(default_factory=Counter)
+    _were: int = 0  # those of them that were there before
+
+    def add(self, step: Step | Drop) -> None:
+        """Counts a step."""
+        if isinstance(step, Drop):
+            self._seen["dropped"] += 1
+        else:
+            self._seen[step.reason] += 1
+            self._were += step.was is not None
+
+    def counts(self) -> Counter[Reason]:
+        """Returns how many datums there are for each reason, once all steps have gone by."""
+        counts, before = self._seen.copy(), self._before()
+        if self.plan.whole:
+            counts["dropped"] = before - self._were
+        else:
+            counts["kept"] += before - counts["dropped"] - self._were
+        return counts
+
+    def _before(self) -> int:
+        plan = self.plan
+        is_apart = plan.apart is not None and plan.meta.root is not None and plan.meta.entry(plan.apart)
+        return plan.meta.count - bool(is_apart)

@@ -115,7 +115,7 @@ def fits_inline(contents: Mapping[str, Content]) -> bool:
     return (
         len(contents) <= _INLINE_FILES
         and all(one.size <= SMALL_BYTES for one in contents.values())
-        and (sum(len(path) + _PER_FILE_BYTES for path in contents) <= _INLINE_PATHS_BYTES)
+        and (sum(len(path.encode()) + _PER_FILE_BYTES for path in contents) <= _INLINE_PATHS_BYTES)
     )
 
 

@@ -18,23 +18,27 @@ from headwater.errors import Conflict, Error, Unavailable
 from headwater.execution import Executor, Needs
 from headwater.pipelines import store
 from headwater.pipelines.engine.ahead import Ahead, look_ahead
-from headwater.pipelines.engine.compute import Compute, Running, Taken
+from headwater.pipelines.engine.compute import Compute, Running
 from headwater.pipelines.engine.ending import Ending, end_failed
 from headwater.pipelines.engine.failures import Failures
 from headwater.pipelines.engine.hold import Hold
+from headwater.pipelines.engine.live import clear
 from headwater.pipelines.engine.load import Loaded, Start, find_start, load
-from headwater.pipelines.engine.memo import open_memo
+from headwater.pipelines.engine.memo import Memo, open_memo
 from headwater.pipelines.engine.outcome import Outcome
 from headwater.pipelines.engine.pace import Pace
 from headwater.pipelines.engine.parts import Parts
 from headwater.pipelines.engine.payload import Pieces
 from headwater.pipelines.engine.plan import Drop, Plan, Step
 from headwater.pipelines.engine.records import Known, known_of
+from headwater.pipelines.engine.remaining import Remaining
 from headwater.pipelines.engine.reserve import Reserve
+from headwater.pipelines.engine.totals import Totals
+from headwater.pipelines.engine.tries import Taken
 from headwater.pipelines.errors import Lost
 from headwater.pipelines.keys import datum_key
 from headwater.pipelines.kind import Datum, Kind, Planner
-from headwater.storage import SegmentsGone, WrittenSegment
+from headwater.storage import WrittenSegment
 
 _LOOK_EVERY = 500
 
@@ -58,6 +62,8 @@ def run_job(parts: Parts, kinds: Mapping[str, Kind], job: store.JobRow, hold: Ho
         JobRun(parts, loaded, hold).carry_out()
     except Lost:
         return
+    finally:
+        clear(parts.storage.objects, job.id, (parts.clock.now_ms() - (job.started_ms or 0)) / 1000)
 
 
 class JobRun:
@@ -68,11 +74,12 @@ class JobRun:
         self._parts, self._loaded, self._hold = parts, loaded, hold
         self._kind, self._pipeline = loaded.kind, loaded.pipeline
         self._job, self._view = loaded.job, loaded.view
-        self._reserve = Reserve(parts.storage, parts.clock, parts.stash)
+        self._reserve = Reserve(parts.catalog, parts.storage, parts.clock, parts.stash)
         self._remembers = self._view.spec.reprocess != "every_job"
         self._forced = self._job.forced or not self._remembers
         self._failures = Failures()
         self._ending = Ending(parts, loaded, hold)
+        self._remaining = Remaining(parts.catalog, parts.storage) if hold.claim.attempt > 1 else None
         self._outcome: Outcome | None = None  # what no transaction has taken yet
 
     def carry_out(self) -> None:
@@ -82,11 +89,8 @@ class JobRun:
                 self._ending.send()  # all that a coordinator before this one has left
             else:
                 self._run()
-        except SegmentsGone:
-            self._ending.start_over()
-            raise
         except (Conflict, Unavailable):
-            raise  # the worker tries the task again after a pause
+            raise  # the worker tries the task again after a pause, and only what is gone is computed again
         except Error as error:
             self._ending.fail(error, self._outcome)
         finally:
@@ -101,19 +105,23 @@ class JobRun:
             self._ending.skip(due.note)
             return
         start = find_start(self._parts, self._loaded, forced=self._forced)
-        writer = self._parts.storage.writer()
-        outcome = self._outcome = Outcome(self._parts.storage, writer, start.base, self._job.id)
+        writer = self._reserve.writer = self._parts.storage.writer()
+        outcome = self._outcome = Outcome(
+            self._parts.storage, writer, start.base, self._job.id, self._remaining
+        )
         planner = self._kind.planner(self._view, start.plan, writer)
         closing = self._kind.closing(self._view)
         plan = self._plan(planner, start, closing)
         if self._view.memory:
             self._ending.state("running")  # else it is said once something is accepted, or it takes a while
-        compute = self._compute(plan)
-        compute.run(self._running_steps(plan, outcome, compute), self._sink(outcome))
+        totals = Totals(plan)
+        compute = self._compute(totals, plan)
+        steps = totals.heard(plan.steps())
+        compute.run(self._running_steps(steps, outcome, compute), self._sink(outcome))
         if self._failures.count:
             self._ending.finish_failed(plan, start, outcome, self._failures.error())
             return
-        if closing is not None and not self._close(closing, plan, start, outcome):
+        if closing is not None and not self._close(closing, plan, totals, start, outcome):
             return
         self._ending.finish(plan, start, outcome)
         outcome.give_up()
@@ -126,7 +134,7 @@ class JobRun:
         if self._remembers:
             self._ending.memo = open_memo(self._parts.catalog, self._parts.storage, self._pipeline)
         memo = self._ending.memo
-        recall = _nothing_known if memo is None else memo.recall
+        recall = _nothing_known if memo is None else partial(_recall, memo, self._remaining)
         return Plan(
             planner=planner,
             keys=self._loaded.keys,
@@ -141,7 +149,7 @@ class JobRun:
     def _memo_key(self, datum: Datum) -> bytes:
         return self._loaded.keys(datum)[1]
 
-    def _compute(self, plan: Plan | None = None) -> Compute:
+    def _compute(self, totals: Totals, plan: Plan | None = None) -> Compute:
         spec = self._view.spec
         at_once = spec.parallelism or 2 * self._parts.places()
         batch = 1 if spec.transform is None else spec.transform.batch
@@ -159,11 +167,13 @@ class JobRun:
             recipe=lambda: self._kind.recipe(self._view),
             pieces=Pieces(self._parts.storage, self._view.leaves, spec.inputs()),
             pace=Pace(spec.datum_set, batch, total, at_once),
+            totals=totals,
             tries=spec.datum_tries,
             tries_again=self._kind.tries_again,
             at_once=at_once,
             needs=needs,
             deadline_ms=deadline_ms,
+            ends=plan is None or plan.apart is None,
             ahead=None if plan is None or self._forced else partial(self._look_ahead, plan, needs),
         )
         return Compute(self._parts, self._hold, self._reserve, how)
@@ -174,9 +184,11 @@ class JobRun:
 
         return look_ahead(self._parts, self._loaded, plan, start)
 
-    def _running_steps(self, plan: Plan, outcome: Outcome, compute: Compute) -> Iterator[Step]:
+    def _running_steps(
+        self, steps: Iterator[Step | Drop], outcome: Outcome, compute: Compute
+    ) -> Iterator[Step]:
         """Yields what has to run, and sees to the rest on the way."""
-        for number, step in enumerate(plan.steps()):
+        for number, step in enumerate(steps):
             if number % _LOOK_EVERY == _LOOK_EVERY - 1:
                 compute.look()
             if isinstance(step, Drop):
@@ -195,7 +207,7 @@ class JobRun:
 
         return sink
 
-    def _close(self, closing: Datum, plan: Plan, start: Start, outcome: Outcome) -> bool:
+    def _close(self, closing: Datum, plan: Plan, totals: Totals, start: Start, outcome: Outcome) -> bool:
         """Runs the closing datum; false when the job ended as skipped, for nothing has changed."""
         key = datum_key(closing)
         inputs = (*closing.inputs, *outcome.as_inputs(key))
@@ -229,7 +241,7 @@ class JobRun:
                 else:
                     outcome.close(ended, result, segments, seal=self._kind.seal)
 
-        self._compute().run(iter([step]), sink)
+        self._compute(totals).run(iter([step]), sink)
         if self._failures.count:
             raise self._failures.error()
         return True
@@ -240,6 +252,11 @@ class JobRun:
         if left is not None:
             with suppress(Unavailable), self._parts.catalog.write() as conn:
                 self._parts.storage.release(conn, left)
+
+
+def _recall(memo: Memo, remaining: Remaining | None, key: bytes) -> Known | None:
+    known = memo.recall(key)
+    return known if known is None or remaining is None or remaining.has(known) else None
 
 
 def _nothing_known(_: bytes) -> Known | None:

@@ -3,7 +3,7 @@
 Every function takes the connection of the transaction that it is part of.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -32,15 +32,18 @@ def add_parts(conn: Connection, parts: Sequence[Part]) -> None:
     conn.execute(sa.insert(job_parts), [msgspec.structs.asdict(part) for part in parts])
 
 
-def parts_of(conn: Connection, job: str) -> Iterator[Part]:
-    """Yields what has been accepted of a job, or of one that it was taken together with, a page at a time."""
+def parts_of(conn: Connection, job: str, *, after: Mapping[str, int] | None = None) -> Iterator[Part]:
+    """Yields what has been accepted of a job, or of one that it was taken together with, a page at a time.
+
+    With `after` only what comes behind these numbers, by job.
+    """
     ids = [job, *conn.execute(sa.select(jobs.c.id).where(jobs.c.covered_by == job)).scalars()]
     for one in ids:
-        after = -1
+        last = -1 if after is None else after.get(one, -1)
         while True:
             query = (
                 sa.select(*_PART)
-                .where(job_parts.c.job_id == one, job_parts.c.number > after)
+                .where(job_parts.c.job_id == one, job_parts.c.number > last)
                 .order_by(job_parts.c.number)
                 .limit(_PAGE)
             )
@@ -48,7 +51,7 @@ def parts_of(conn: Connection, job: str) -> Iterator[Part]:
             yield from page
             if len(page) < _PAGE:
                 break
-            after = page[-1].number
+            last = page[-1].number
 
 
 def part_of(conn: Connection, job: str, number: int) -> Part:
@@ -63,6 +66,12 @@ def drop_parts(conn: Connection, job: str) -> None:
     conn.execute(
         sa.delete(job_parts).where(sa.or_(job_parts.c.job_id == job, job_parts.c.job_id.in_(covered)))
     )
+
+
+def drop_some(conn: Connection, names: Sequence[tuple[str, int]]) -> None:
+    """Forgets some parts, by their jobs and numbers."""
+    for job, number in names:
+        conn.execute(sa.delete(job_parts).where(job_parts.c.job_id == job, job_parts.c.number == number))
 
 
 def next_queued(conn: Connection, job: JobRow) -> JobRow | None:
@@ -125,7 +134,14 @@ class BaseRow(msgspec.Struct, frozen=True):
 
 
 def base_before(conn: Connection, job: JobRow, recipe: str | None) -> BaseRow | None:
-    """Returns the newest earlier job to start from, one with this recipe before all others.
+    """Returns the earlier job to start from: the first of `bases_before`."""
+    return next(iter(bases_before(conn, job, recipe, most=1)), None)
+
+
+def bases_before(
+    conn: Connection, job: JobRow, recipe: str | None, *, most: int = _LOOK_BACK
+) -> list[BaseRow]:
+    """Returns earlier jobs to start from, the newest first, those with this recipe before all others.
 
     One that wrote the same branch goes before those that somebody ran aside, on other commits: from those it may
     be a long way back. Looks back over a bounded number of jobs, so that a long history costs nothing.
@@ -149,10 +165,9 @@ def base_before(conn: Connection, job: JobRow, recipe: str | None) -> BaseRow | 
             sa.case((is_same_place, 0), else_=1),
             lately.c.number.desc(),
         )
-        .limit(1)
+        .limit(most)
     )
-    row = conn.execute(query).first()
-    return None if row is None else BaseRow(*row)
+    return [BaseRow(*row) for row in conn.execute(query)]
 
 
 def based(conn: Connection, job: str) -> tuple[bool, str | None]:

@@ -7,7 +7,7 @@ version was stored with, on the interpreter and packages that are here now.
 
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from blake3 import blake3
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from headwater.api.documents import Provenance
 from headwater.ids import CommitId
-from headwater.pipelines.code import environment_now, fingerprint
+from headwater.pipelines.code import IMAGE, environment_now, fingerprint
 from headwater.pipelines.errors import SecretMissing
 from headwater.pipelines.inputs import InputPlanner
 from headwater.pipelines.kind import Datum, DatumInput, Due, JobView, Members, PlanBase, Planner
@@ -26,6 +26,14 @@ from headwater.storage import PortableFile, Storage, Writer
 
 CALL = "pipelines.transform"
 _FRESH_S = 60.0
+_MOST_KNOWN = 256
+
+
+class _Code(NamedTuple):
+    """The fingerprint of what a job runs, and the id of the image that is in it; empty where no tool knew that."""
+
+    fingerprint: str
+    image_id: str
 
 
 class TransformKind:
@@ -38,7 +46,8 @@ class TransformKind:
     def __init__(self, storage: Storage) -> None:
         """Keeps where code is stored."""
         self._storage = storage
-        self._codes: dict[bytes, tuple[float, str]] = {}
+        self._codes: dict[bytes, _Code] = {}
+        self._images: dict[bytes, tuple[float, Mapping[str, str]]] = {}
 
     def due(self, job: JobView) -> Due:  # noqa: ARG002 - whatever the job
         """Runs every job."""
@@ -88,6 +97,8 @@ class TransformKind:
             datum_timeout_s=spec.datum_timeout_s,
             memory=0 if spec.resources is None else spec.resources.memory,
             cpu=0 if spec.resources is None else spec.resources.cpu,
+            gpu=0 if spec.resources is None else spec.resources.gpu,
+            image_id=self._code(job).image_id,
         )
 
     def digest(self, job: JobView) -> str | None:
@@ -98,18 +109,34 @@ class TransformKind:
 
     def code(self, job: JobView) -> str:
         """Returns the fingerprint of the stored code on the interpreter and packages that are here now."""
+        return self._code(job).fingerprint
+
+    def _code(self, job: JobView) -> _Code:
+        """Returns what a job runs, which stays what it was at its beginning."""
         transform, stored = _transform(job), job.code
         root = b"" if stored is None or stored.root is None else stored.root.hash
         environment = {} if stored is None else stored.environment
         key = msgspec.msgpack.encode(
-            [root, msgspec.json.encode(transform, order="sorted"), dict(environment)]
+            [job.id, root, msgspec.json.encode(transform, order="sorted"), dict(environment)]
         )
-        found = self._codes.get(key)
-        if (
-            found is None or monotonic() - found[0] > _FRESH_S
-        ):  # looking at packages and images takes its time
-            now = environment_now(environment, image=transform.image)
-            found = self._codes[key] = monotonic(), fingerprint(root, transform, now)
+        found = self._codes.get(key) if job.id else None
+        if found is None:
+            now = self._image_now(environment, transform) if transform.image else environment_now(environment)
+            id = now.get(IMAGE, "") if transform.image else ""
+            found = _Code(fingerprint(root, transform, now), "" if id == transform.image else id)
+            if len(self._codes) >= _MOST_KNOWN:
+                self._codes.clear()
+            self._codes[key] = found
+        return found
+
+    def _image_now(self, environment: Mapping[str, str], transform: Transform) -> Mapping[str, str]:
+        """Returns the environment of an image; asking a tool for it takes its time, so jobs share the answer."""
+        key = msgspec.msgpack.encode([transform.image, dict(environment)])
+        found = self._images.get(key)
+        if found is None or monotonic() - found[0] >= _FRESH_S:
+            if len(self._images) >= _MOST_KNOWN:
+                self._images.clear()
+            found = self._images[key] = monotonic(), environment_now(environment, image=transform.image)
         return found[1]
 
     def claimed(self, conn: Connection, job: JobView) -> Mapping[str, Any]:  # noqa: ARG002 - needs nothing

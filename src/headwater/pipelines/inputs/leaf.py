@@ -15,8 +15,8 @@ from headwater.pipelines.inputs.node import NEW, OLD, Identity, Mark, Node, Row,
 from headwater.pipelines.kind import DatumInput
 from headwater.pipelines.spec import FilesInput
 from headwater.pipelines.spec.algebra import fill
-from headwater.repos.expand import expand
-from headwater.repos.glob import Part, read_glob
+from headwater.repos.reading.expand import expand
+from headwater.repos.reading.glob import Part, read_glob
 from headwater.storage import Tree
 
 Touched = tuple[str, tuple[Entry | None, Entry | None] | None]  # a path, and where it is a file both entries
@@ -43,12 +43,12 @@ class Leaf(Node):
             if root is not None:
                 yield (root,)
             return
-        matches = self._glob.whole.fullmatch
+        matches = self._glob.whole.fits
         for path, entry in expand(self._glob, tree):
-            if matches(path) is None:
+            if not matches(path):
                 continue
             if entry is not None:
-                yield (self.item(path, entry.hash, entry.size),)
+                yield (self.item(path, held(entry.hash, executable=entry.executable), entry.size),)
             else:
                 folder = self._folder(tree, path)
                 assert folder is not None, "a folder that was found has files"
@@ -68,7 +68,7 @@ class Leaf(Node):
         if len(identity) != 1 or identity[0][0] != self.mark:
             return None
         path = identity[0][1]
-        matches = self._glob.whole.fullmatch(path) if path else not self._glob.parts
+        matches = self._glob.whole.fits(path) if path else not self._glob.parts
         if not matches:
             return None
         item = self._match(self._trees[state], path)
@@ -136,15 +136,15 @@ class Leaf(Node):
                 folder = b"/".join(names[:levels])
                 differences.leap(beyond(folder + b"/"))
                 path = folder.decode()
-                if self._glob.whole.fullmatch(path):
+                if self._glob.whole.fits(path):
                     yield path, None
             elif len(names) == levels and not self._glob.folders_only:
                 path = key.decode()
-                if self._glob.whole.fullmatch(path):
+                if self._glob.whole.fits(path):
                     yield path, (before, after)
 
     def _touched_anywhere(self, differences: Differences) -> Iterator[Touched]:
-        matches = self._glob.whole.fullmatch
+        matches = self._glob.whole.fits
         open_folders: list[str] = []
         for key, before, after in differences:
             path = key.decode()
@@ -160,7 +160,7 @@ class Leaf(Node):
     def _side(self, tree: Tree, path: str, entry: Entry | None) -> DatumInput | None:
         """Returns a file; where there is none, the folder of its name."""
         if entry is not None:
-            return self.item(path, entry[1], entry[2])
+            return self.item(path, held(entry[1], executable=entry[3]), entry[2])
         return self._folder(tree, path)
 
     def _match(self, tree: Tree, path: str) -> DatumInput | None:
@@ -169,12 +169,19 @@ class Leaf(Node):
 
     def _look(self, tree: Tree, path: str) -> DatumInput | None:
         entry = tree.get(path) if path else None
-        return self._folder(tree, path) if entry is None else self.item(path, entry.hash, entry.size)
+        if entry is None:
+            return self._folder(tree, path)
+        return self.item(path, held(entry.hash, executable=entry.executable), entry.size)
 
     def _folder(self, tree: Tree, path: str) -> DatumInput | None:
         """Returns a folder; none where no file lies below it."""
         files, size = tree.folder_counts(path)
         return self.item(path, tree.folder_digest(path), size, is_folder=True) if files else None
+
+
+def held(hash: bytes, *, executable: bool) -> bytes:
+    """Returns what tells a file's contents apart; code sees too whether it may run them, as a folder's digest does."""
+    return hash + b"x" if executable else hash
 
 
 def _is_known(before: DatumInput | None, after: DatumInput | None) -> bool:
@@ -204,6 +211,6 @@ def _refused(names: Sequence[bytes], parts: Sequence[Part]) -> int:
         text = name.decode()
         if part.literal and text != part.begin:
             return at + 1
-        if part.pattern is not None and part.pattern.fullmatch(text) is None:
+        if part.pattern is not None and not part.pattern.fits(text):
             return at + 1
     return 0

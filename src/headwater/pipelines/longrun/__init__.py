@@ -1,7 +1,7 @@
 """Spouts and services: pipelines whose process does not end.
 
     handlers(parts, folder)         # by kind of task; to a Worker these kinds are `lasting`
-    process_of(conn, id)            # how it is: state, URL, commits, last error
+    processes_of(conn, queue, rows) # how they are: state, URL, commits, last error
     log_of(catalog, folder, name)   # the lines that it printed
 
 Each such pipeline has one task, which a worker keeps for as long as it runs;
@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headwater.pipelines.longrun.seeing import KINDS, log_of, process_of
+    from headwater.pipelines.longrun.seeing import KINDS, log_of, processes_of
     from headwater.pipelines.longrun.wiring import handlers
 
-__all__ = ["KINDS", "handlers", "log_of", "process_of"]
+__all__ = ["KINDS", "handlers", "log_of", "processes_of"]
 
 
 def __getattr__(name: str) -> Any:  # whatever stands under the name

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from headwater.errors import Error
-from headwater.pipelines.errors import InvalidFunction
 from headwater.pipelines.longrun.protocol import Told
-from headwater.pipelines.runtime import binding
+from headwater.pipelines.runtime.calling import binding
+from headwater.pipelines.runtime.errors import InvalidFunction
 
 STOP = "stop"
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from headwater.pipelines.egress import Change, Files, Folder, differing
 from headwater.pipelines.spec import FilesInput
 from headwater.repos import Commit, Repos
-from headwater.repos.glob import Glob, read_glob
+from headwater.repos.reading.glob import Glob, read_glob
 from headwater.storage import Storage, Tree
 
 
@@ -22,7 +22,7 @@ class Layout:
         """Begins empty, whatever was there."""
         shutil.rmtree(folder, ignore_errors=True)
         self.folder, self._storage, self._repos = folder, storage, repos
-        self._there: dict[str, Tree] = {}
+        self._there: dict[str, list[Tree]] = {}  # the last one is there whole, or of several each in part
 
     def bring(self, inputs: Mapping[str, tuple[FilesInput, Commit]], look: Callable[[], object]) -> None:
         """Lays out the files that inputs have at their commits.
@@ -32,14 +32,14 @@ class Layout:
         """
         for name, (item, commit) in inputs.items():
             tree = self._repos.view(commit).tree
-            base = self._there.pop(name, self._storage.tree(None))
+            bases = self._there.setdefault(name, [self._storage.tree(None)])
+            changes = differing([*bases], tree)
+            bases.append(tree)  # until all of it is there
             place = self.folder / name
             place.mkdir(parents=True, exist_ok=True)
             folder = Folder(place, shown=f"input {name}", owner="layout", durable=False)
-            folder.apply(
-                _seen(read_glob(item.glob), differing([base], tree)), Files(self._storage, tree, look)
-            )
-            self._there[name] = tree
+            folder.apply(_seen(read_glob(item.glob), changes), Files(self._storage, tree, look))
+            self._there[name] = [tree]
 
 
 def _seen(glob: Glob, changes: Iterator[Change]) -> Iterator[Change]:

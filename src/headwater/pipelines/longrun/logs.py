@@ -12,6 +12,7 @@ from pathlib import Path
 
 from headwater.clock import Clock, rfc3339
 from headwater.pipelines.runtime.hiding import Hiding
+from headwater.pipelines.runtime.logs import says_something
 
 HALF_BYTES = 2 * 1024 * 1024
 _LONGEST_LINE = 16 * 1024
@@ -63,7 +64,7 @@ class BoundedLog:
             is_full = out.tell() > self._half
         if is_full:
             file.replace(self._folder / _OLDER)
-        said = next((line for line in reversed(lines) if line.strip()), b"")
+        said = next((line for line in reversed(lines) if says_something(line)), b"")
         if said:
             self.last_line = said.decode(errors="replace").strip()[:300]
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-from headwater.pipelines.errors import LongRunFailed
+from headwater.pipelines.longrun.errors import LongRunFailed
 from headwater.pipelines.longrun.logs import BoundedLog
 from headwater.pipelines.longrun.protocol import ANSWERS, NUDGES
-from headwater.pipelines.runtime.launches import Exited, Program
-from headwater.pipelines.runtime.launching import Launching, how
-from headwater.pipelines.runtime.processes import descendants
+from headwater.pipelines.runtime.launch.launches import Exited, Program
+from headwater.pipelines.runtime.launch.launching import Launching, how
+from headwater.pipelines.runtime.launch.processes import descendants
 
 _END_S = 5.0  # how long a process that was asked to end may take
 _DRAIN_S = 2.0
@@ -63,6 +63,8 @@ class Process:
         theirs = [given, prints, prints, answers, nudges]
         self._launching = Launching()
         try:
+            if order.ending:
+                self._launching.afterwards(order.ending)
             refused = self._launching.start(
                 Program(
                     argv=list(order.argv),
@@ -76,8 +78,6 @@ class Process:
         finally:
             for descriptor in {*theirs}:
                 os.close(descriptor)
-        if order.ending and refused is None:
-            self._launching.afterwards(order.ending)
         self._pump = threading.Thread(target=self._listen, args=(printed, nudged), daemon=True)
         self._pump.start()
         if refused is not None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from headwater.pipelines import store as rows
-from headwater.pipelines.errors import CommandNotFound, LongRunFailed, SecretMissing
+from headwater.pipelines.errors import SecretMissing
 from headwater.pipelines.longrun.container import wrapped
+from headwater.pipelines.longrun.errors import LongRunFailed
 from headwater.pipelines.longrun.process import Order
 from headwater.pipelines.longrun.protocol import Told
+from headwater.pipelines.runtime.errors import CommandNotFound
 from headwater.pipelines.runtime.places import program
 from headwater.pipelines.spec import PipelineSpec, Transform
 from headwater.settings import cores, secret_value, user_environment
@@ -60,7 +62,7 @@ def order_of(spec: PipelineSpec, home: Path, told: Told, variables: Mapping[str,
     code, memory = home / "code", 0 if spec.resources is None else spec.resources.memory
     secrets, stdin = _secrets(transform), _stdin(transform, home)
     if transform.image:
-        order = wrapped(spec, transform, code, Told(told.folder, port=told.port), secrets, variables, stdin)
+        order = wrapped(spec, transform, home, Told(told.folder, port=told.port), secrets, variables, stdin)
         return msgspec.structs.replace(order, hidden=tuple(secrets.values()))
     (home / "tmp").mkdir(exist_ok=True)
     own = {"TMPDIR": str(home / "tmp"), "PYTHONUNBUFFERED": "1"}

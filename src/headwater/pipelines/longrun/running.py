@@ -24,7 +24,9 @@ from headwater.db import CatalogUnavailable, ChangeWatch, LeaseLost
 from headwater.errors import Error
 from headwater.execution import Beat, Claim, Stopping
 from headwater.pipelines import store as rows
+from headwater.pipelines.errors import SpecTooNew
 from headwater.pipelines.longrun import store
+from headwater.pipelines.longrun.container import LOCK, clear
 from headwater.pipelines.longrun.logs import BoundedLog
 from headwater.pipelines.longrun.parts import Parts
 from headwater.pipelines.longrun.program import lay_out_code
@@ -32,6 +34,7 @@ from headwater.pipelines.longrun.store import Watched
 from headwater.pipelines.spec import PipelineSpec
 from headwater.telemetry import logger
 
+_LEFT_S = 1.0  # how long nobody takes what an older worker left
 _LOOK_S = 0.25
 _LOOK_ANYWAY_S = 1.0  # though nothing was heard of a change
 _BACK_OFF_S, _BACK_OFF_MAX_S, _STEADY_S = 1.0, 60.0, 60.0
@@ -74,6 +77,8 @@ class Run(ABC):
             self.spec: PipelineSpec = rows.spec_of(conn, row.id, row.version)
             self.version = rows.version_of(conn, row.id, row.version)
         lay_out_code(parts.storage, self.version, home / "code")
+        if self.spec.transform is not None and self.spec.transform.image:
+            clear(home)
 
     @abstractmethod
     def step(self, *, changed: bool) -> float:
@@ -145,7 +150,10 @@ class LongRunHandler(ABC):
         """Takes a pipeline up at its present version."""
 
     def handle(self, claim: Claim, beat: Beat) -> None:
-        """Keeps the process of a pipeline running until it is paused, deleted, or for another worker to run."""
+        """Keeps the process of a pipeline running until it is paused, deleted, or for another worker to run.
+
+        A version that this worker does not know how to run is left to newer workers.
+        """
         hold, woken = Hold(self._parts, claim, beat), threading.Event()
         pipeline_id = int(claim.task.payload)
         row = self._row(pipeline_id)
@@ -153,7 +161,10 @@ class LongRunHandler(ABC):
             self._clear_up()
             return
         with self._parts.catalog.watch() as watch, self._home(row, hold) as home:
-            self._keep(row, home, hold, watch, woken)
+            try:
+                self._keep(row, home, hold, watch, woken)
+            except SpecTooNew:
+                self._parts.queue.release(claim, delay_s=_LEFT_S)
         if self._row(pipeline_id) is None:
             self._clear_up()
 
@@ -179,6 +190,9 @@ class LongRunHandler(ABC):
                     if run is not None:
                         wait_s = run.step(changed=changed)
                 except (LeaseLost, CatalogUnavailable):
+                    raise
+                except SpecTooNew as error:
+                    self._tell(row, hold, error, _LEFT_S)
                     raise
                 except (Error, OSError) as error:
                     self._tell(row, hold, error, troubles.failed(0.0))
@@ -220,7 +234,7 @@ class LongRunHandler(ABC):
         """Gives the folder of a pipeline, once no other handler on this machine has it."""
         home = self._folder / row.key
         home.mkdir(parents=True, exist_ok=True)
-        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             while not _locked(lock):
                 hold.look()
@@ -232,16 +246,17 @@ class LongRunHandler(ABC):
 
     def _clear_up(self) -> None:
         """Removes the folders of pipelines that are no more."""
+        homes = list(self._folder.iterdir()) if self._folder.is_dir() else []
         with self._parts.catalog.read() as conn:
-            known = store.keys(conn)
-        for home in self._folder.iterdir() if self._folder.is_dir() else ():
+            known = store.keys(conn)  # read last: a folder is made after its pipeline
+        for home in homes:
             if home.name not in known:
                 _remove_unused(home)
 
 
 def _remove_unused(home: Path) -> None:
     try:
-        lock = os.open(home / "lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(home / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return
     try:

@@ -28,7 +28,7 @@ from headwater.pipelines.spec import FilesInput
 from headwater.repos import Commit
 
 GRACE_S = 30.0  # how long a process may take until its port answers
-_CHECK_S, _CONNECT_S = 2.0, 0.5
+_CHECK_S, _CONNECT_S, _HANG_UP_S = 2.0, 0.5, 0.1
 _STARTING_S, _QUIET_S = 0.02, 0.25
 
 Inputs = Mapping[str, tuple[FilesInput, Commit]]
@@ -150,12 +150,12 @@ class ServiceRun(Run):
             self._coming = None
             self._failed(f"The process {ended} before its port answered{self._said()}", lasted_s)
             return
-        answers = _answers(coming.port)
-        if not answers and lasted_s < GRACE_S:
+        is_there = self._answers(coming)
+        if not is_there and lasted_s < GRACE_S:
             return
         old, self._serving, self._coming = self._serving, coming, None
         self._layouts.reverse()  # the next one goes where the old one's files are
-        if answers:
+        if is_there:
             self._show("running", port=coming.port, commits=json.dumps(coming.commits))
             self._check_exposure(coming.port)
         else:
@@ -172,10 +172,14 @@ class ServiceRun(Run):
             self._failed(f"The process {ended}{self._said()}", lasted_s)
         elif time.monotonic() - self._checked_s >= _CHECK_S:
             self._checked_s = time.monotonic()
-            if _answers(serving.port):
+            if self._answers(serving):
                 self._show("running", port=serving.port, commits=json.dumps(serving.commits))
             else:
                 self._unanswering(serving)
+
+    def _answers(self, serving: _Serving) -> bool:
+        transform = self.spec.transform
+        return answers(serving.port, is_published=transform is not None and bool(transform.image))
 
     def _unanswering(self, serving: _Serving) -> None:
         error = f"Nothing answers at {HOST}:{serving.port}."
@@ -233,7 +237,20 @@ def is_exposed(port: int) -> bool:
     return False
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), _CONNECT_S):
-        return True
+def answers(port: int, *, is_published: bool = False) -> bool:
+    """Tells whether a process takes connections at a port.
+
+    Where a container tool publishes the port, something of its own may take
+    them while the container does not; it hangs up at once then.
+    """
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), _CONNECT_S) as link:
+        return not (is_published and _hangs_up(link))
     return False
+
+
+def _hangs_up(link: socket.socket) -> bool:
+    link.settimeout(_HANG_UP_S)
+    try:
+        return not link.recv(1)
+    except TimeoutError:
+        return False

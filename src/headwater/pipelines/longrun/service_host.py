@@ -12,8 +12,8 @@ from typing import Any
 
 from headwater.pipelines.longrun.hosting import call, only_ours, run
 from headwater.pipelines.longrun.protocol import ANSWERS, NUDGES, Told
+from headwater.pipelines.runtime.calling.objects import Input
 from headwater.pipelines.runtime.messages import FileOrder, PieceOrder
-from headwater.pipelines.runtime.objects import Input
 
 _AT_ONCE = 1_000
 

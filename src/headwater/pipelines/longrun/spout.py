@@ -14,8 +14,8 @@ from headwater.db import CatalogUnavailable, LeaseLost
 from headwater.errors import Conflict, Error, InvalidInput, Unavailable
 from headwater.ids import CommitId
 from headwater.pipelines.egress import Egress
-from headwater.pipelines.errors import InvalidOutput, LongRunFailed
 from headwater.pipelines.longrun import store
+from headwater.pipelines.longrun.errors import LongRunFailed
 from headwater.pipelines.longrun.parts import Parts
 from headwater.pipelines.longrun.process import Process
 from headwater.pipelines.longrun.program import order_of
@@ -24,6 +24,7 @@ from headwater.pipelines.longrun.running import BackOff, Hold, LongRunHandler, R
 from headwater.pipelines.longrun.spool import Spool, Thing
 from headwater.pipelines.longrun.store import Watched
 from headwater.pipelines.runtime.capturing import Roots, in_folder
+from headwater.pipelines.runtime.errors import InvalidOutput
 from headwater.repos import BranchMoved, PendingCommit, Trees
 from headwater.storage import NewFile, Put, Writer
 

@@ -19,10 +19,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from headwater.pipelines.errors import InvalidOutput, LongRunFailed
+from headwater.pipelines.longrun.errors import LongRunFailed
 from headwater.pipelines.longrun.hosting import call, only_ours, run
 from headwater.pipelines.longrun.protocol import ANSWERS, AUTOMATIC, MOST_NAME_BYTES, NUDGES, READY, Told
-from headwater.pipelines.runtime.objects import Out
+from headwater.pipelines.runtime.calling.objects import Out
+from headwater.pipelines.runtime.errors import InvalidOutput
 
 _ORPHANED = 113
 

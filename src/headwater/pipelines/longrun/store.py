@@ -73,13 +73,21 @@ def keys(conn: Connection) -> Collection[str]:
 
 
 def status(conn: Connection, pipeline_id: int) -> Status | None:
-    """Returns how a spout or service is; none where it was never started."""
+    """Returns how a spout or service is, as its worker said last; none where it was never started."""
+    return statuses(conn, [pipeline_id]).get(pipeline_id)
+
+
+def statuses(conn: Connection, pipeline_ids: Collection[int]) -> dict[int, Status]:
+    """Returns how spouts and services are, as their workers said last, of those that were ever started."""
     columns = [longruns.c[name] for name in Status.__struct_fields__]
-    row = conn.execute(sa.select(*columns).where(longruns.c.pipeline_id == pipeline_id)).first()
-    if row is None:
-        return None
-    values = row._asdict()
-    return Status(**{**values, "commits": msgspec.json.decode(values["commits"], type=list[str])})
+    query = sa.select(longruns.c.pipeline_id, *columns).where(longruns.c.pipeline_id.in_(pipeline_ids))
+    found = {}
+    for row in conn.execute(query):
+        values = row._asdict()
+        pipeline_id = values.pop("pipeline_id")
+        commits = msgspec.json.decode(values.pop("commits"), type=list[str])
+        found[pipeline_id] = Status(commits=commits, **values)
+    return found
 
 
 def save(conn: Connection, pipeline_id: int, **values: Any) -> None:

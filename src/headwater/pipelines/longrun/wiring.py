@@ -6,7 +6,7 @@ from headwater.execution import Handler
 from headwater.pipelines.longrun.parts import Parts
 from headwater.pipelines.longrun.service import ServiceHandler
 from headwater.pipelines.longrun.spout import SpoutHandler
-from headwater.pipelines.runtime.processes import hide_this_process
+from headwater.pipelines.runtime.launch.processes import hide_this_process
 
 
 def handlers(parts: Parts, folder: Path) -> dict[str, Handler]:

@@ -13,8 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headwater.pipelines.runtime.calling.objects import File, Input, Out
     from headwater.pipelines.runtime.laying import lay_out
-    from headwater.pipelines.runtime.objects import File, Input, Out
     from headwater.pipelines.runtime.running import close, run_set
     from headwater.pipelines.runtime.shelling import prepare_shell
 
@@ -25,7 +25,7 @@ CALLS = {"pipelines.transform": "headwater.pipelines.runtime:run_set"}
 
 _MODULES = {
     "laying": ("lay_out",),
-    "objects": ("File", "Input", "Out"),
+    "calling.objects": ("File", "Input", "Out"),
     "running": ("close", "run_set"),
     "shelling": ("prepare_shell",),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from headwater.pipelines.errors import InvalidOutput
+from headwater.pipelines.runtime.errors import InvalidOutput
 from headwater.pipelines.runtime.names import checked_name
 from headwater.storage import NewFile, OutputFile, OutputStream
 
@@ -151,6 +151,6 @@ def _path_of(name: bytes) -> str:
         return checked_name(name.decode())
     except UnicodeDecodeError:
         raise InvalidOutput(
-            f"The output name '{name.decode(errors='backslashreplace')}' is not valid UTF-8.",
+            f"The output name {str(name)[1:]} is not valid UTF-8.",
             hint="Give it a name in UTF-8.",
         ) from None

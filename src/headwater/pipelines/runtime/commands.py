@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 from headwater.errors import Error, Unavailable
 from headwater.pipelines.calls import Reported, reporting
-from headwater.pipelines.errors import CommandFailed, CommandNotFound, InvalidOutput, NoMountNamespace
-from headwater.pipelines.runtime import containers, logs, places
+from headwater.pipelines.runtime import containers, images, logs, places
 from headwater.pipelines.runtime.capturing import Roots
+from headwater.pipelines.runtime.errors import CommandFailed, CommandNotFound, InvalidOutput, NoMountNamespace
 from headwater.pipelines.runtime.feeding import Feeder
-from headwater.pipelines.runtime.launches import NotStarted, Program
-from headwater.pipelines.runtime.launching import Launching, how
+from headwater.pipelines.runtime.launch.launches import NotStarted, Program
+from headwater.pipelines.runtime.launch.launching import Launching, how
+from headwater.pipelines.runtime.launch.limits import data_limit
+from headwater.pipelines.runtime.launch.namespace import PLACE, Bind
 from headwater.pipelines.runtime.laying import lay_out, write
-from headwater.pipelines.runtime.limits import data_limit
-from headwater.pipelines.runtime.namespace import PLACE, Bind
 from headwater.pipelines.runtime.work import Took, Work, error_of, in_folder
-from headwater.pipelines.sets import CallError, DatumCall, Piece
+from headwater.pipelines.sets import CallError, Piece
 from headwater.storage import NewFile, PortableFile
 
 _LINK_BYTES = 1024 * 1024  # larger files are kept for later datums, whoever else sees them now
@@ -45,30 +45,28 @@ class Commands:
     def run(self) -> None:
         """Runs all datums; each has a result when this returns."""
         transform = self._work.recipe.transform
-        for index, datum in enumerate(self._work.task.datums):
+        for index in range(len(self._work.task.datums)):
             if self._work.is_spent:
                 self._work.not_run(index)
                 continue
-            self._one(index, datum, transform.command, transform.stdin)
+            self._one(index, transform.command, transform.stdin)
 
     def recover(self, index: int) -> tuple[bool, bytes]:
         """Runs the recovery command for a datum that has failed; returns whether it ended well, and its log."""
         work, transform = self._work, self._work.recipe.transform
         folders = places.Folders(work.home.new_folder())
         try:
-            ended = self._ended(
-                work.task.datums[index], transform.recovery, transform.recovery_stdin, folders
-            )
+            ended = self._ended(index, transform.recovery, transform.recovery_stdin, folders)
         finally:
             folders.remove()
         if ended.error is not None:
             return False, ended.log + f"The recovery command failed: {ended.error.message}\n".encode()
         return True, ended.log
 
-    def _one(self, index: int, datum: DatumCall, argv: tuple[str, ...], stdin: tuple[str, ...]) -> None:
+    def _one(self, index: int, argv: tuple[str, ...], stdin: tuple[str, ...]) -> None:
         folders = places.Folders(self._work.home.new_folder())
         try:
-            ended = self._ended(datum, argv, stdin, folders)
+            ended = self._ended(index, argv, stdin, folders)
             if ended.error is None:
                 self._work.succeed(index, ended.outputs, ended.took, ended.log)
         finally:
@@ -77,9 +75,9 @@ class Commands:
             self._work.fail(index, ended.error, ended.log, ended.took)
 
     def _ended(
-        self, datum: DatumCall, argv: tuple[str, ...], stdin: tuple[str, ...], folders: places.Folders
+        self, index: int, argv: tuple[str, ...], stdin: tuple[str, ...], folders: places.Folders
     ) -> _Ended:
-        run = _Run(self._work, datum, folders)
+        run = _Run(self._work, index, folders)
         error: CallError | None = None
         outputs: Sequence[NewFile] = ()
         try:
@@ -99,8 +97,9 @@ class Commands:
 class _Run:
     """One command for one datum."""
 
-    def __init__(self, work: Work, datum: DatumCall, folders: places.Folders) -> None:
-        self._work, self._datum, self._folders = work, datum, folders
+    def __init__(self, work: Work, index: int, folders: places.Folders) -> None:
+        self._work, self._index, self._folders = work, index, folders
+        self._datum = work.task.datums[index]
         self._feeder = Feeder(work.home.shelf, work.store)
         self._fetch_s = self._process_s = 0.0
         self._log = folders.folder / "log"
@@ -167,7 +166,7 @@ class _Run:
 
     def _run(self, launching: Launching, argv: tuple[str, ...], stdin: tuple[str, ...]) -> None:
         program = self._program(launching, argv)
-        with self._log.open("ab") as log, tempfile.TemporaryFile(dir=self._folders.folder) as lines:
+        with self._log.open("a+b") as log, tempfile.TemporaryFile(dir=self._folders.folder) as lines:
             lines.write("".join(f"{line}\n" for line in stdin).encode())
             lines.seek(0)
             refused = launching.start(program, [lines.fileno(), log.fileno(), log.fileno()])
@@ -176,24 +175,31 @@ class _Run:
             self._await(launching, argv, log.fileno())
 
     def _await(self, launching: Launching, argv: tuple[str, ...], log: int) -> None:
-        watch = self._work.watch
+        watch, recipe = self._work.watch, self._work.recipe
+        # A tool that limits the container's memory takes some itself, which is not the datum's.
+        is_limited = bool(recipe.memory and recipe.transform.image) and self._work.home.limits_memory
         watch.begin()
+        self._work.live.begin()
         try:
             while (exited := launching.wait(watch.wait_s)) is None:
-                broken = watch.broken(launching.pid)
+                broken = watch.broken(launching.pid, time_only=is_limited)
                 if broken is not None:
                     raise broken
+                self._work.live.look(log, [self._index])
                 logs.make_room(log)
         finally:
             watch.pause()
         launching.afterwards(())
-        transform = self._work.recipe.transform
+        transform = recipe.transform
         code = os.WEXITSTATUS(exited.status) if os.WIFEXITED(exited.status) else None
         if code is not None and code in {0, *transform.accept}:
             return
-        last = logs.last_line(self.log())
+        printed = self.log()
+        last = logs.last_line(printed)
         if transform.image:
-            containers.explain(transform.image, argv, code, last)
+            images.explain(transform.image, argv, code, printed)
+            if code == containers.KILLED and is_limited:
+                raise watch.too_much(None)
         if last.startswith("MemoryError"):
             raise watch.too_much(None)
         raise _failed(argv, how(exited.status), last)
@@ -206,7 +212,8 @@ class _Run:
             self._datum.key.hex(),
         )
         if recipe.transform.image:
-            container = containers.wrap(work.home.container_tool(), recipe, pieces, folders, code, argv, key)
+            tool, lock = work.home.image(recipe.transform.image, recipe.image_id), work.home.lock
+            container = containers.wrap(tool, recipe, pieces, folders, code, argv, key, lock=lock)
             launching.afterwards(container.ending)
             return Program(list(container.argv), dict(container.environment), str(folders.work), [0, 1, 2])
         told = places.variables(recipe, pieces, str(folders.inputs), str(folders.output), datum=key)

@@ -1,31 +1,68 @@
-"""Runs a datum's command in a container image, through podman or docker.
+"""Runs commands in a container image, through podman or docker.
 
 Inputs and output are mounted as `/pfs/<input>` and `/pfs/out`, as people who
 come from Pachyderm know them, and `$HEADWATER_INPUT` names the same places.
 The tool is a child of the launcher as any command is; the container itself may
-not be, so the launcher is told how to end it.
+not be, so the launcher is told how to end it. Should the launcher be killed
+too, whoever runs containers next ends those whose owner's lock nobody holds.
 """
 
+import fcntl
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from headwater.pipelines.errors import CommandFailed, CommandNotFound, NoContainerTool
-from headwater.pipelines.runtime import places
-from headwater.pipelines.runtime.namespace import PLACE
-from headwater.pipelines.sets import Piece, Recipe
-from headwater.settings import container_environment
+import msgspec
 
+from headwater.pipelines.runtime import places
+from headwater.pipelines.runtime.errors import NoContainerTool
+from headwater.pipelines.runtime.launch.namespace import PLACE
+from headwater.pipelines.sets import Piece, Recipe
+from headwater.settings import container_environment, gpus, thread_variables
+
+CODE = "/headwater/code"
+KILLED = 128 + signal.SIGKILL  # what a tool says of a container that exceeds its memory
 _TOOLS = ("podman", "docker")
-_PROBE = {"podman": ("info",), "docker": ("version", "--format", "{{.Server.Version}}")}
+_PROBE = {
+    "podman": ("info", "--format", "{{json .Host.CgroupControllers}}"),
+    "docker": ("version", "--format", "{{.Server.Version}}"),
+}
 _PROBE_S = 20.0
-_AT_ONCE = {"podman": ("--time", "0")}  # docker does not wait when it removes a container by force
-_CODE = "/headwater/code"
-_TOOL_FAILED, _NOT_RUNNABLE, _NOT_FOUND = 125, 126, 127
+_HOST, _LOCK = "headwater.host", "headwater.lock"  # labels
+
+
+class Tool(NamedTuple):
+    """A container tool that works here: its program, and what of a container it can limit."""
+
+    program: str
+    limits: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Which tool it is."""
+        return Path(self.program).name
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command of the tool.
+
+        Raises:
+            subprocess.TimeoutExpired: It takes too long.
+        """
+        return subprocess.run(  # noqa: S603 - found by name in PATH
+            [self.program, *words],
+            env=container_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PROBE_S,
+            check=False,
+        )
 
 
 class Container(NamedTuple):
@@ -36,38 +73,96 @@ class Container(NamedTuple):
     ending: Sequence[str]
 
 
-def find_tool() -> str:
+def find_tool() -> Tool:
     """Returns the container tool that works here.
 
     Raises:
         NoContainerTool: There is none, or none that works; the message says what each one said.
     """
-    refusals = []
-    environment = container_environment()
+    refusals, is_late = list[str](), False
+    path = container_environment().get("PATH")
     for name in _TOOLS:
-        tool = shutil.which(name, path=environment.get("PATH"))
-        if tool is None:
+        program = shutil.which(name, path=path)
+        if program is None:
             refusals.append(f"{name} is not installed")
             continue
+        tool = Tool(program, frozenset())
         try:
-            done = subprocess.run(  # noqa: S603 - found by name in PATH
-                [tool, *_PROBE[name]], env=environment, capture_output=True, timeout=_PROBE_S, check=False
-            )
+            done = tool.command(*_PROBE[name])
         except subprocess.TimeoutExpired:
             refusals.append(f"{name} did not answer in {_PROBE_S:g} s")
+            is_late = True
             continue
         if done.returncode == 0:
-            return tool
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+            return tool._replace(limits=_limits(name, done.stdout))
+        lines = done.stderr.strip().splitlines()
         refusals.append(f"{name} does not work ({lines[-1] if lines else 'it says nothing'})")
-    raise NoContainerTool(
+    error = NoContainerTool(
         f"The pipeline's image cannot be run here: {'; '.join(refusals)}.",
         hint="Install podman (`apt-get install podman`), or run workers where it is; or leave out `image`.",
     )
+    error.passes = is_late
+    raise error
+
+
+def clear(tool: Tool, own: Path | None = None) -> None:
+    """Ends the containers of this machine whose owner is gone, and those of a lock that the caller holds itself.
+
+    A tool that does not answer is left alone: what it is asked next says why.
+    """
+    form = f'{{{{.Id}}}} {{{{index .Config.Labels "{_LOCK}"}}}}'
+    mine = f"label={_HOST}={socket.gethostname()}"
+    try:
+        known = tool.command("ps", "--all", "--no-trunc", "--quiet", "--filter", mine).stdout.split()
+        if not known:
+            return
+        told = tool.command("inspect", "--type", "container", "--format", form, *known).stdout
+        found = (line.partition(" ") for line in told.splitlines())
+        left = [id for id, _, lock in found if lock and (Path(lock) == own or _is_free(Path(lock)))]
+        if left:
+            tool.command("rm", "--force", *left)
+    except (OSError, subprocess.TimeoutExpired):
+        return
+
+
+def ending(tool: Tool, name: str) -> list[str]:
+    """Returns the command line that ends a container at once and removes it."""
+    return [tool.program, "rm", "--force", name]
+
+
+def run_options(
+    tool: Tool, name: str, lock: Path | None, *, cpu: float, memory: int, gpu: float
+) -> list[str]:
+    """Returns the options that every container gets: its name and owner, what it may use, and as whom it runs.
+
+    Its owner is whoever holds the lock of a file of this machine; without one nobody but itself ends it.
+    """
+    # Without time to stop in, `rm --force` ends it at once; podman would wait ten seconds else.
+    options = ["--rm", "--name", name, "--stop-timeout", "0"]
+    if lock is not None:
+        options += ["--label", f"{_HOST}={socket.gethostname()}", "--label", f"{_LOCK}={lock}"]
+    if memory and "memory" in tool.limits:
+        options += ["--memory", f"{memory}b", "--memory-swap", f"{memory}b"]  # the same: none of it is swap
+    if cpu and "cpu" in tool.limits:
+        options += ["--cpus", f"{cpu:g}"]
+    if gpu:
+        options += _devices(tool, gpus())
+    # Docker's engine starts the container, so its user does not come from this process.
+    if tool.name == "docker" and os.geteuid() != 0:
+        options += ["--user", f"{os.geteuid()}:{os.getegid()}"]
+    return options
+
+
+def working_folder(code: Path | None, folder: str) -> list[str]:
+    """Returns the options that show the stored code, and where the command starts: else where the image says."""
+    options = [] if code is None else ["--volume", f"{code}:{CODE}:ro"]
+    if code is not None or folder:
+        options += ["--workdir", str(Path(CODE if code is not None else "/") / folder)]
+    return options
 
 
 def wrap(
-    tool: str,
+    tool: Tool,
     recipe: Recipe,
     pieces: Sequence[Piece],
     folders: places.Folders,
@@ -75,55 +170,69 @@ def wrap(
     argv: Sequence[str],
     datum: str,
     *,
-    interactive: bool = False,
+    lock: Path | None,
 ) -> Container:
-    """Returns what runs a command in the recipe's image with a datum's folders."""
+    """Returns what runs a command in the recipe's image with a datum's folders.
+
+    It belongs to whoever holds the lock; without one, to the person at the terminal.
+    """
     name, transform = f"headwater-{uuid4().hex}", recipe.transform
     told = places.variables(recipe, pieces, PLACE, f"{PLACE}/out", datum=datum)
-    options = ["--name", name, "--volume", f"{folders.output}:{PLACE}/out"]
+    options = run_options(tool, name, lock, cpu=recipe.cpu, memory=recipe.memory, gpu=recipe.gpu)
+    options += ["--volume", f"{folders.output}:{PLACE}/out"]
     for one in sorted(folders.inputs.iterdir()):
         options += ["--volume", f"{one}:{PLACE}/{one.name}:ro"]
-    if code is not None:
-        options += ["--volume", f"{code}:{_CODE}:ro"]
-    folder = Path(_CODE if code is not None else "/") / transform.working_folder
-    if code is not None or transform.working_folder:
-        options += ["--workdir", str(folder)]
-    if Path(tool).name == "docker":
-        options += _of_docker(recipe)
-    for variable, value in {**transform.env, **told}.items():
+    options += working_folder(code, transform.working_folder)
+    # Unbuffered, so that a line is there when it is printed.
+    usual = {"PYTHONUNBUFFERED": "1", **thread_variables(recipe.threads)}
+    for variable, value in {**usual, **transform.env, **told}.items():
         options += ["--env", f"{variable}={value}"]
     # Values of secrets stay off the command line, which every user of the machine can read.
     options += [word for variable in recipe.secrets for word in ("--env", variable)]
-    options += ["--interactive", "--tty"] if interactive else ["--interactive"]  # its lines are read
+    options += ["--interactive", "--tty"] if lock is None else ["--interactive"]  # its lines are read
     if argv:
         options += ["--entrypoint", ""]
     return Container(
-        [tool, "run", "--rm", *options, transform.image, *argv],
+        [tool.program, "run", *options, recipe.image_id or transform.image, *argv],
         {**container_environment(), **recipe.secrets},
-        [tool, "rm", "--force", *_AT_ONCE.get(Path(tool).name, ()), name],
+        ending(tool, name),
     )
 
 
-def explain(image: str, argv: Sequence[str], code: int | None, last: str) -> None:
-    """Raises what the statuses of the container tool mean; those of the command itself pass.
+def _limits(name: str, told: str) -> frozenset[str]:
+    """Returns what a tool can limit; docker warns and goes on where its kernel cannot, podman says so before."""
+    if name == "docker":
+        return frozenset(("cpu", "memory"))
+    try:
+        return frozenset(msgspec.json.decode(told, type=list[str] | None) or ())
+    except msgspec.DecodeError:
+        return frozenset()
 
-    Raises:
-        CommandFailed: The image cannot be had or run.
-        CommandNotFound: The image has no such program.
+
+def _devices(tool: Tool, named: str | None) -> list[str]:
+    """Returns the options that give a container the GPUs that its call was given, or all where nobody chose.
+
+    Podman takes them as the Container Device Interface names them. Docker
+    reads the value as a row of a CSV file, so the quotes are part of it.
     """
-    if code == _TOOL_FAILED:
-        raise CommandFailed(
-            f"The image {image!r} could not be run: {last}",
-            hint="Check its name, and that this machine can pull it or has it.",
-        )
-    if code in {_NOT_RUNNABLE, _NOT_FOUND} and ("not found" in last or "no such file" in last.lower()):
-        raise CommandNotFound(
-            f"The command {argv[0] if argv else ''!r} is not found in the image {image!r}: {last}",
-            hint="Name a program that the image has, with its whole path if need be.",
-        )
+    names = ["all"] if named is None else [one.strip() for one in named.split(",") if one.strip()]
+    if tool.name == "docker":
+        return ["--gpus", "all" if named is None else f'"device={",".join(names)}"'] if names else []
+    return [word for one in names for word in ("--device", f"nvidia.com/gpu={one}")]
 
 
-def _of_docker(recipe: Recipe) -> list[str]:
-    """Docker's engine starts the container, so limits and users do not come from this process."""
-    options = ["--memory", str(recipe.memory)] if recipe.memory else []
-    return options if os.geteuid() == 0 else [*options, "--user", f"{os.geteuid()}:{os.getegid()}"]
+def _is_free(lock: Path) -> bool:
+    """Tells whether nobody holds a lock, or its file is gone with its owner's folder."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    except OSError:  # another user's
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -7,6 +7,8 @@ everyone who may read the workspace. What code writes as its output is its own.
 from collections.abc import Iterable
 from typing import Any
 
+from headwater.pipelines.runtime import logs
+
 HIDDEN = "***"
 _SHORTEST = 4  # what is shorter stands in ordinary words too
 
@@ -31,6 +33,19 @@ class Hiding:
             log = log.replace(value, HIDDEN.encode())
         return log
 
+    def settled(self, log: bytes) -> int:
+        """Returns how many bytes of a log that still grows will read the same whatever comes: whole lines.
+
+        A value may have several lines. Where the last ones may be the
+        beginning of one, they are not settled.
+        """
+        end = logs.whole_lines(log)
+        while True:
+            begun = max((_begun(log, end, value) for value in self._bytes), default=0)
+            if not begun:
+                return end
+            end = logs.whole_lines(log[: end - begun])
+
     def in_told(self, told: Any) -> Any:
         """Returns a text without the values; of a list or mapping, each text in it."""
         if isinstance(told, str):
@@ -42,3 +57,9 @@ class Hiding:
         if isinstance(told, dict):
             return {name: self.in_told(one) for name, one in told.items()}
         return told
+
+
+def _begun(log: bytes, end: int, value: bytes) -> int:
+    """Returns how many bytes before `end` are the beginning of a value that is not whole yet."""
+    most = min(len(value) - 1, end)
+    return next((size for size in range(most, 0, -1) if log.endswith(value[:size], 0, end)), 0)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from headwater.execution.scratch import Scratch
-from headwater.pipelines.runtime.containers import find_tool
-from headwater.pipelines.runtime.launching import Launching
+from headwater.pipelines.runtime.broom import Broom
+from headwater.pipelines.runtime.containers import Tool, clear, find_tool
+from headwater.pipelines.runtime.images import have
+from headwater.pipelines.runtime.launch.launching import Launching
 from headwater.pipelines.runtime.laying import Shelf, write
 from headwater.pipelines.sets import Recipe
 from headwater.storage import ObjectStore, content_hash, open_store
@@ -36,16 +38,18 @@ class Home:
         self._stack = ExitStack()
         scratch = Scratch(parent)
         self._stack.callback(scratch.close)
-        self.folder = self._stack.enter_context(scratch.folder())
-        for name in ("shelf", "code", "run"):
+        self.folder, self.lock = self._stack.enter_context(scratch.folder()), scratch.lock
+        for name in ("shelf", "code", "run", "gone"):
             (self.folder / name).mkdir()
+        self._broom = self._stack.enter_context(Broom(self.folder / "gone"))
         self.shelf = Shelf(self.folder / "shelf")
         self.kept: OrderedDict[str, Kept] = OrderedDict()
         self._stores: dict[str, ObjectStore] = {}
         self._numbers = count(1)
         self._commands: Launching | None = None
         self._refusal: str | None = None
-        self._tool: str | None = None
+        self._tool: Tool | None = None
+        self._images: set[tuple[str, str]] = set()
 
     def store(self, url: str) -> ObjectStore:
         """Returns an open store."""
@@ -74,6 +78,10 @@ class Home:
         folder.mkdir()
         return folder
 
+    def discard(self, folder: Path) -> None:
+        """Removes a folder: it is gone when this returns, though its files may take a little longer."""
+        self._broom.take(folder)
+
     def commands(self) -> Launching:
         """Returns the launcher of commands."""
         if self._commands is None:
@@ -94,15 +102,34 @@ class Home:
             shutil.rmtree(root, ignore_errors=True)
         return self._refusal
 
-    def container_tool(self) -> str:
-        """Returns the container tool that works here, found out once.
+    def image(self, name: str, id: str = "") -> Tool:
+        """Returns the container tool, which has an image by then, and of its name the one with the id; looked for once.
+
+        Raises:
+            ImageUnavailable: It cannot be pulled.
+            NoContainerTool: There is no tool.
+        """
+        tool = self.container_tool()
+        if (name, id) not in self._images:
+            have(tool, name, id)
+            self._images.add((name, id))
+        return tool
+
+    def container_tool(self) -> Tool:
+        """Returns the container tool that works here, found out once, when it has ended what dead processes left.
 
         Raises:
             NoContainerTool: There is none.
         """
         if self._tool is None:
             self._tool = find_tool()
+            clear(self._tool)
         return self._tool
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the container tool limits the memory of what it runs."""
+        return "memory" in self.container_tool().limits
 
     def close(self) -> None:
         """Ends all processes and removes all files."""

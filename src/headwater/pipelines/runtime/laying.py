@@ -23,6 +23,16 @@ _MOST_LINKS = 30_000  # file systems allow 65,000 and fewer to one file
 class _Kept(NamedTuple):
     path: Path
     size: int
+    written_ns: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is there as it was written: code may change a file that it owns, and the link is the file."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.written_ns)
 
 
 class Shelf:
@@ -41,7 +51,7 @@ class Shelf:
         """
         key = (file.hash, file.executable)
         kept = self._kept.get(key)
-        if kept is not None and kept.path.exists():
+        if kept is not None and kept.is_whole:
             self._kept.move_to_end(key)
             return kept.path
         path = self._folder / f"{file.hash.hex()}{'x' if file.executable else ''}"
@@ -49,9 +59,14 @@ class Shelf:
         write(file, store, draft)
         draft.replace(path)
         self._used += file.size - (kept.size if kept else 0)
-        self._kept[key] = _Kept(path, file.size)
+        self._kept[key] = _Kept(path, file.size, path.stat().st_mtime_ns)
         self._trim()
         return path
+
+    def holds(self, file: PortableFile) -> bool:
+        """Tells whether a content is here as it was written; what is linked to it is then too."""
+        kept = self._kept.get((file.hash, file.executable))
+        return kept is not None and kept.is_whole
 
     def link(self, file: PortableFile, store: ObjectStore, place: Path) -> None:
         """Makes a content appear at a path that does not exist yet.

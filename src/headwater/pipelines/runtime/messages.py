@@ -106,10 +106,11 @@ class DatumDone(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The function is loaded and set up; `log` is what that printed."""
+    """The function is loaded and set up; `log` is what that printed. With `failure`, it is only loaded, or not even that."""
 
     log: bytes
     failure: Failure | None = None
+    is_loaded: bool = True
 
 
 class Results(msgspec.Struct, frozen=True, tag="results"):

@@ -1,6 +1,6 @@
 """Names that a datum's code gives its outputs; apart from what stores them, which a user's process need not load."""
 
-from headwater.pipelines.errors import InvalidOutput
+from headwater.pipelines.runtime.errors import InvalidOutput
 from headwater.storage.errors import InvalidPath
 from headwater.storage.paths import normalize
 

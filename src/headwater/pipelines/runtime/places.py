@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from headwater.pipelines.errors import CommandNotFound
-from headwater.pipelines.runtime.namespace import PLACE
+from headwater.pipelines.runtime.errors import CommandNotFound
+from headwater.pipelines.runtime.launch.namespace import PLACE
 from headwater.pipelines.sets import Piece, Recipe
 from headwater.settings import user_environment
 

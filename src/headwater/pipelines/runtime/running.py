@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from headwater.pipelines.calls import Reported, reporting
+from headwater.pipelines.runtime.calling.functions import Functions
 from headwater.pipelines.runtime.commands import Commands
-from headwater.pipelines.runtime.functions import Functions
 from headwater.pipelines.runtime.home import Home
-from headwater.pipelines.runtime.processes import hide_this_process
+from headwater.pipelines.runtime.launch.processes import hide_this_process
 from headwater.pipelines.runtime.work import Work
 from headwater.pipelines.sets import DatumResult, Recipe, SetPayload, SetResult
 from headwater.storage import WrittenSegment, is_remote
@@ -39,11 +39,14 @@ def run_set(payload: bytes, scratch: Path) -> bytes:
     commands = Commands(work)
     if recipe.transform.recovery:
         work.recovery = commands.recover
-    if recipe.transform.function:
-        Functions(work).run()
-    else:
-        commands.run()
-    return msgspec.msgpack.encode(_result(work))
+    try:
+        if recipe.transform.function:
+            Functions(work).run()
+        else:
+            commands.run()
+        return msgspec.msgpack.encode(_result(work))
+    finally:
+        work.live.close()
 
 
 def close() -> None:

@@ -14,7 +14,7 @@ from headwater.pipelines.runtime.laying import lay_out, write
 from headwater.pipelines.sets import Piece, Recipe
 from headwater.storage import ObjectStore
 
-_INSIDE = ("-P", "-m", "headwater.pipelines.runtime.inside")
+_INSIDE = ("-P", "-m", "headwater.pipelines.runtime.launch.inside")
 
 
 class Shell(NamedTuple):
@@ -52,7 +52,7 @@ def prepare_shell(recipe: Recipe, pieces: Sequence[Piece], folder: Path, store: 
         write(file, store, place)
     if recipe.transform.image:
         tool = containers.find_tool()
-        box = containers.wrap(tool, recipe, pieces, folders, code, ("sh",), "", interactive=True)
+        box = containers.wrap(tool, recipe, pieces, folders, code, ("sh",), "", lock=None)
         return Shell(box.argv, box.environment, folder)
     told = places.variables(recipe, pieces, str(folders.inputs), str(folders.output))
     environment = places.environment(recipe, folders, told)

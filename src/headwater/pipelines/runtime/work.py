@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from headwater.errors import Error
-from headwater.pipelines.calls import MACHINE_ERRORS, Reported, Stage, reporting
-from headwater.pipelines.errors import (
+from headwater.pipelines.calls import MACHINE_ERRORS, Reported, Stage, reporting, scope_of
+from headwater.pipelines.runtime import capturing, logs
+from headwater.pipelines.runtime.errors import (
     CommandFailed,
     DatumTimeout,
     FunctionFailed,
@@ -19,10 +20,10 @@ from headwater.pipelines.errors import (
     OutOfMemory,
     ProcessDied,
 )
-from headwater.pipelines.runtime import capturing, logs
 from headwater.pipelines.runtime.hiding import Hiding
 from headwater.pipelines.runtime.home import Home
-from headwater.pipelines.runtime.limits import Watch
+from headwater.pipelines.runtime.launch.limits import Watch
+from headwater.pipelines.runtime.live import Live
 from headwater.pipelines.runtime.messages import Failure
 from headwater.pipelines.sets import (
     CallError,
@@ -70,6 +71,7 @@ class Work:
         self.is_spent = False
         self.recovery: Recovery | None = None
         self._hiding = Hiding(recipe.secrets.values())
+        self.live = Live(task, store, self._hiding)
         self._weights: dict[int, Weight] = {}
         self._digests: dict[int, bytes] = {}
 
@@ -125,7 +127,8 @@ class Work:
     def fail(self, index: int, error: CallError, log: bytes, took: Took | None = None) -> None:
         """Notes that a datum failed, or, on its last try, that the recovery command took care of it."""
         last = self.task.datums[index].is_last_try
-        if self.recovery is not None and last and error.kind in _RECOVERABLE and not error.machine:
+        is_of_datum = error.scope == "datum" and not error.machine
+        if self.recovery is not None and last and error.kind in _RECOVERABLE and is_of_datum:
             is_recovered, more = self.recovery(index)
             log = logs.shorten(log + more)
             if is_recovered:
@@ -164,7 +167,7 @@ class Work:
 
 def error_of(error: Error, stage: Stage = "function", *, machine: bool = False) -> CallError:
     """Returns an error of ours as what is told of a datum."""
-    return CallError(error.kind, error.message, error.hint, error.details, stage, machine)
+    return CallError(error.kind, error.message, error.hint, error.details, stage, machine, scope_of(error))
 
 
 def call_error(failure: Failure, watch: Watch) -> CallError:

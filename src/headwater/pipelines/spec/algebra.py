@@ -129,7 +129,7 @@ def _of_node(node: Input, path: str, *, above: tuple[str, ...]) -> Iterator[Mist
 
 def _of_files(node: FilesInput, path: str, above: tuple[str, ...]) -> Iterator[Mistake]:
     from headwater.repos.errors import InvalidGlob
-    from headwater.repos.glob import read_glob
+    from headwater.repos.reading.glob import read_glob
 
     yield from _of_name(node.name, path)
     try:

@@ -1,17 +1,19 @@
 """What both forms of a spec check alike: names, references to secrets, and whether the parts fit one another."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from headwater.pipelines.spec.algebra import mistakes
 from headwater.pipelines.spec.document import Place
 from headwater.pipelines.spec.fields import Fields, Reading
 from headwater.pipelines.spec.shapes import FilesInput, Input, PipelineSpec, leaves_of
 from headwater.repos.names import check_branch, check_repo
+from headwater.settings import is_read_by_programs
 
 # What a function is given beside its inputs.
 OUT, STATE = "out", "state"
 SERVICE_NAMES = ("port", "stop")
+_PORT = "PORT"
 _INPUT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -123,6 +125,9 @@ def check_whole(reading: Reading, spec: PipelineSpec, places: Mapping[str, Place
             if (leaf.repo, leaf.branch) == (spec.output.repo, spec.output.branch) and leaf.commit is None:
                 reading.mistake(at, f"reads {leaf.repo}@{leaf.branch}, which is where the output goes")
             _check_parameter(reading, spec, leaf, at)
+        _check_places(reading, spec, at)
+        if spec.kind == "service":
+            _check_names_of_service(reading, leaves_of(spec.input), at)
     elif spec.kind != "spout":
         reading.mistake(("input",), "is missing: say what the pipeline reads, or make it a `spout`")
     if spec.kind == "spout" and spec.input is not None:
@@ -133,6 +138,10 @@ def check_whole(reading: Reading, spec: PipelineSpec, places: Mapping[str, Place
             reading.mistake(("transform",), "is missing: say `command` or `function`")
     elif transform.function and transform.command:
         reading.mistake(("transform",), "has a `function` and a `command`: choose one")
+    if transform is not None and transform.image.startswith(
+        "-"
+    ):  # the container tool would take it for an option
+        reading.mistake(("transform", "image"), f"{transform.image!r} is no name of an image")
 
 
 def _check_parameter(reading: Reading, spec: PipelineSpec, leaf: FilesInput, at: Place) -> None:
@@ -147,3 +156,40 @@ def _check_parameter(reading: Reading, spec: PipelineSpec, leaf: FilesInput, at:
             at,
             f"no input can have the name {leaf.name!r}, under which a function is given something else; choose another",
         )
+
+
+def _check_places(reading: Reading, spec: PipelineSpec, at: Place) -> None:
+    """Keeps a mistake for each variable by which a command would find an input, and which is another one already."""
+    transform = spec.transform
+    if spec.input is None or transform is None or not (transform.command or spec.kind == "service"):
+        return
+    given = {**dict.fromkeys(transform.env, "`env`"), **dict.fromkeys(transform.secrets, "`secrets`")}
+    if spec.kind == "service":
+        given[_PORT] = "a service"
+    names = list(dict.fromkeys(leaf.name for leaf in leaves_of(spec.input)))
+    for name in names:
+        for variable, what in ((name, "place"), (f"{name}_COMMIT", "commit")):
+            if is_read_by_programs(variable):
+                whose = "has a meaning of its own"
+            elif variable in given:
+                whose = f"is a variable of {given[variable]}"
+            elif what == "commit" and variable in names:
+                whose = f"is the place of the input {variable!r}"
+            else:
+                continue
+            told = f"the {what} of the input {name!r} would be in ${variable}, which {whose}"
+            reading.mistake(at, f"{told}: give the input another `name`")
+
+
+def _check_names_of_service(reading: Reading, leaves: Sequence[FilesInput], at: Place) -> None:
+    """Keeps a mistake for each name of several inputs, which a union of datums may have, but a service sees at once."""
+    names = [leaf.name for leaf in leaves]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            read = " and ".join(
+                f"{leaf.repo}@{leaf.branch or leaf.commit}" for leaf in leaves if leaf.name == name
+            )
+            reading.mistake(
+                at,
+                f"{read} have the name {name!r}; a service sees all of its inputs at once, so give each another `name`",
+            )

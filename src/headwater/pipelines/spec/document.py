@@ -27,6 +27,7 @@ _FLOAT = re.compile(
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BEFORE, _BETWEEN = re.compile(r"\s*"), re.compile(r"[\s,]*")
 _TAG = "tag:yaml.org,2002:"
+_TOO_LONG = "a number has too many digits"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def _read_json(text: str) -> list[Document]:
         except InvalidSpec:
             problem = f"line {error.lineno}, column {error.colno}: {error.msg}"
             raise _unreadable(problem) from None
+    except ValueError:
+        raise _unreadable(_TOO_LONG) from None
     return [Document(value) for value in values]
 
 
@@ -184,8 +187,13 @@ def _loader() -> Any:
 
 
 def _integer(loader: Any, node: Any) -> int:
+    import yaml
+
     text = loader.construct_scalar(node)
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    try:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    except ValueError:
+        raise yaml.constructor.ConstructorError(None, None, _TOO_LONG, node.start_mark) from None
 
 
 def _unreadable(problem: str) -> InvalidSpec:

@@ -10,6 +10,7 @@ from headwater.pipelines.spec.document import Document, Place
 
 T = TypeVar("T")
 _UPPER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LARGEST = 2**31 - 1  # what every column for a number takes
 
 
 class Reading:
@@ -191,6 +192,9 @@ class Fields:
 
     def _text(self, place: Place, value: Any) -> str | None:
         if isinstance(value, str):
+            if "\0" in value:  # nothing that programs are given can hold one
+                self.reading.mistake(place, "holds a zero byte: leave it out")
+                return None
             return value
         written = self.reading.document.scalars.get(place)
         if written is not None and value is not None:
@@ -201,6 +205,9 @@ class Fields:
         return None
 
     def _whole(self, place: Place, value: Any) -> int | None:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) > _LARGEST:
+            self.reading.mistake(place, f"no number here is larger than {_LARGEST}")
+            return None
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value.strip()):
@@ -211,8 +218,18 @@ class Fields:
         return None
 
 
-def refuse(readings: Iterable[Reading]) -> None:
+def refuse(
+    readings: Iterable[Reading],
+    *,
+    what: str = "The spec",
+    hint: str = "Mend what is named; docs/pipeline-spec.md has every field.",
+) -> None:
     """Tells the mistakes of all documents at once, if there are any.
+
+    Args:
+        readings: What was read of each document.
+        what: What they are, for the sentence.
+        hint: What to do about mistakes.
 
     Raises:
         InvalidSpec: There are; `details` has one entry per mistake.
@@ -221,12 +238,10 @@ def refuse(readings: Iterable[Reading]) -> None:
     if not details:
         return
     lines = [_line(one) for one in details]
-    message = f"The spec has a mistake: {lines[0]}"
+    message = f"{what} has a mistake: {lines[0]}"
     if len(lines) > 1:
-        message = "\n- ".join([f"The spec has {len(lines)} mistakes:", *lines])
-    raise InvalidSpec(
-        message, hint="Mend what is named; docs/pipeline-spec.md has every field.", details=details
-    )
+        message = "\n- ".join([f"{what} has {len(lines)} mistakes:", *lines])
+    raise InvalidSpec(message, hint=hint, details=details)
 
 
 def _line(mistake: Mapping[str, Any]) -> str:

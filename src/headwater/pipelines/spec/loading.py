@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.errors import Error, InvalidInput
+from headwater.errors import Error, InvalidInput, did_you_mean
 from headwater.pipelines.code.bundle import CodeBundle
 from headwater.pipelines.code.capture import capture_function, capture_module
 from headwater.pipelines.code.folder import capture_folder
@@ -22,7 +22,7 @@ from headwater.pipelines.spec.document import Document, read_documents
 from headwater.pipelines.spec.fields import Reading, refuse
 from headwater.pipelines.spec.own import read_own
 from headwater.pipelines.spec.pachyderm import is_pachyderm, read_pachyderm
-from headwater.pipelines.spec.python import Declared, declared
+from headwater.pipelines.spec.python import Declared, declared, pipeline, service, spout
 from headwater.pipelines.spec.shapes import PipelineSpec, Transform
 
 Source = str | bytes | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Callable[..., Any]
@@ -253,11 +253,25 @@ def _run(run: Callable[[ModuleType], None], module: ModuleType, path: Path) -> N
         run(module)
     except Error:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidInput(
             f"{str(path)!r} cannot be imported: {type(error).__name__}: {error}.{_line(error, path)}",
-            hint=f"`python {path}` shows where.",
+            hint=_decorating(error) or f"`python {path}` shows where.",
         ) from error
+
+
+def _decorating(error: BaseException) -> str:
+    """Returns what to do where a decorator of a pipeline was not called, or with a keyword that it has not."""
+    decorator = {f"{one.__name__}()": one for one in (pipeline, spout, service)}.get(
+        str(error).split(" ", 1)[0]
+    )
+    if not isinstance(error, TypeError) or decorator is None:
+        return ""
+    _, unexpected, wrong = str(error).rpartition("unexpected keyword argument ")
+    if unexpected:
+        return did_you_mean(wrong.strip("'"), inspect.signature(decorator).parameters)
+    inside = "" if decorator is spout else "input=…"
+    return f"Write `@headwater.{decorator.__name__}({inside})` above the function."
 
 
 def _line(error: BaseException, path: Path) -> str:

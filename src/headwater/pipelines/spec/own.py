@@ -34,6 +34,11 @@ EGRESS = ("url", "format", "columns")
 _FORMATS = ("csv", "json", "parquet")
 _SHELL = ("sh", "-c")
 _SHELL_SIGNS = frozenset("|&;<>()$`\\\"'*?[]#~=%!{}\n")
+# What a shell does itself: there is no such program.
+_SHELL_WORDS = frozenset(
+    {".", ":", "cd", "eval", "exec", "exit", "export", "read", "set"}
+    | {"shift", "trap", "ulimit", "umask", "unset", "wait"}
+)
 
 
 def read_own(reading: Reading) -> PipelineSpec | None:
@@ -245,4 +250,5 @@ def is_shell_line(words: Sequence[str]) -> bool:
 
 
 def _needs_shell(line: str) -> bool:
-    return bool(set(line) & _SHELL_SIGNS)
+    words = line.split(maxsplit=1)
+    return bool(set(line) & _SHELL_SIGNS) or (bool(words) and words[0] in _SHELL_WORDS)

@@ -158,9 +158,24 @@ def read_trigger(value: Mapping[str, Any], branch: str) -> BranchTrigger:
     document = {"trigger": {"branch": "", **value}}
     reading = Reading(Document(document))
     trigger = _trigger(Fields(reading, document, (), ("trigger",)), branch)
-    refuse([reading])
+    _name_as_given(reading)
+    refuse([reading], what=f"The trigger of the branch {branch!r}", hint=_HINT)
     assert trigger is not None, "one without mistakes is a trigger"
     return trigger
+
+
+_HINT = (
+    "A trigger is the branch to follow (`--trigger`) and when: after so many `--commits`, after so much `--size`,"
+    " at the times of `--cron`; or a mapping with `branch`, `commits`, `size` and `cron`."
+)
+
+
+def _name_as_given(reading: Reading) -> None:
+    """Names fields as whoever gave them did, who has written no spec; one that is wrong says enough of when it fires."""
+    for one in reading.mistakes:
+        one["field"] = one["field"].removeprefix("trigger.")
+    if any(one["field"] in ("commits", "size", "cron") for one in reading.mistakes):
+        reading.mistakes[:] = [one for one in reading.mistakes if one["field"] != "trigger"]
 
 
 def _trigger(fields: Fields, branch: str) -> BranchTrigger | None:

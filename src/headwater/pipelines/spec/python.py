@@ -294,6 +294,19 @@ def _place(function: Callable[..., Any]) -> str:
 def _check_parameters(reading: Reading, spec: PipelineSpec, function: Callable[..., Any]) -> None:
     """Keeps a mistake for each parameter that is missing, and each that nothing is given for."""
     assert spec.transform is not None, "a decorated function has one"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        reading.mistake(
+            ("transform", "function"),
+            f"{function.__name__}() is `async`, and nothing would wait for it: write it with `def`; inside, `asyncio.run(…)` runs what is `async`",
+        )
+    elif spec.kind != "spout" and inspect.isgeneratorfunction(function):
+        wanted = (
+            "write results with `out.write(name, …)`" if spec.kind == "transform" else "only a spout yields"
+        )
+        reading.mistake(
+            ("transform", "function"),
+            f"{function.__name__}() has a `yield`, and nothing would go through what it yields: {wanted}",
+        )
     parameters = inspect.signature(function).parameters
     kinds = inspect.Parameter
     takes_all = any(one.kind is kinds.VAR_KEYWORD for one in parameters.values())

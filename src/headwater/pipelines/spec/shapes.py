@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from headwater.pipelines.errors import InvalidSpec
+from headwater.pipelines.errors import InvalidSpec, SpecTooNew
 
 Reprocess = Literal["on_code_change", "until_success", "every_job"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -263,10 +263,13 @@ def read_spec(data: bytes) -> PipelineSpec:
     """Returns the spec that `canonical` wrote.
 
     Raises:
-        InvalidSpec: The bytes are not a spec of this version.
+        InvalidSpec: The bytes are not a spec.
+        SpecTooNew: They have a field or a word that this version does not know.
     """
     try:
         return msgspec.json.decode(data, type=PipelineSpec)
+    except msgspec.ValidationError as error:
+        raise SpecTooNew(f"a part of its spec ({error})") from None
     except msgspec.DecodeError as error:
         raise InvalidSpec(
             f"A stored pipeline spec cannot be read: {error}.", hint="Submit it again."

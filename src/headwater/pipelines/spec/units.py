@@ -9,6 +9,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kKMGTPE])(i?))?[bB]?")
 _POWERS = "KMGTPE"
+_MOST_BYTES = 1 << 62
 _NAMED = frozenset(
     {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly", "@never"}
 )
@@ -40,12 +41,18 @@ def size_bytes(value: float | str) -> int:
         ValueError: It is none; the text says what is expected.
     """
     if not isinstance(value, str):
-        return int(value)
+        return _possible(int(value))
     found = _SIZE.fullmatch(value.strip())
     if found is None:
         raise ValueError("a size such as 512M, 2Gi or a number of bytes is expected")
     power = _POWERS.index(found[2].upper()) + 1 if found[2] else 0
-    return int(float(found[1]) * float((1_024 if found[3] else 1_000) ** power))
+    return _possible(int(float(found[1]) * float((1_024 if found[3] else 1_000) ** power)))
+
+
+def _possible(size: int) -> int:
+    if size > _MOST_BYTES:
+        raise ValueError("no machine has so many bytes")
+    return size
 
 
 def core_count(value: float | str) -> float:

@@ -16,6 +16,7 @@ tries every order of such steps.
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from typing import IO
 
 import msgspec
@@ -28,7 +29,7 @@ from headwater.storage.care.pack import LINGER_MS, Packer
 from headwater.storage.care.roots import RootSource
 from headwater.storage.care.values import Swept
 from headwater.storage.errors import SegmentMissing
-from headwater.storage.protocol import ObjectKey, ObjectStore, delete_many, origin
+from headwater.storage.protocol import PASSING, ObjectKey, ObjectStore, delete_many, origin
 from headwater.storage.reader import SegmentReader
 from headwater.storage.reservations import SegmentIds
 from headwater.storage.values import POINTER_BYTES, Pointer
@@ -189,11 +190,13 @@ class Sweeper:
         """Plans the deletion of objects that the catalog does not name; by its clock, for objects need not have one.
 
         An object's key is in the catalog before the object is there, and no
-        key is used twice: what has none will never have one.
+        key is used twice: what has none will never have one. What passes has
+        none from the beginning, and is deleted by whoever wrote it, or here.
         """
         self._progress.start("Looking for objects that nothing names")
         batch: list[str] = []
-        for key in origin(self._objects).list(_PREFIX):
+        objects = origin(self._objects)
+        for key in chain(objects.list(_PREFIX), objects.list(PASSING)):
             batch.append(key)
             if len(batch) == _BATCH:
                 self._bury_unnamed(batch)

@@ -1,0 +1,1 @@
+"""Making commits: what goes into one, commits that stay open, several repos at once."""

@@ -1,0 +1,1 @@
+"""Working with commits that are there: merging, squashing, purging, keeping for a time."""

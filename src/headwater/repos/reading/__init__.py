@@ -1,0 +1,1 @@
+"""Reading what a commit holds: files, folders, globs, data frames, differences of texts."""

@@ -1,0 +1,1 @@
+"""What the catalog keeps of repos: its tables, and the statements over them."""
