@@ -111,6 +111,21 @@ def environment() -> dict[str, str]:
     return kept | {"PATH": os.pathsep.join(folder for folder in folders if folder)}
 
 
+def demo_in(folder: Path, name: str, patience_s: float) -> Ended:
+    """Returns a demo that was told in the folder, to its end."""
+    done = subprocess.run(
+        [*PROGRAM, "demo", name],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=patience_s,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 def program_in(folder: Path) -> Command:
     """Returns a function that runs `headwater` in the folder until it ends."""
 

@@ -3,7 +3,6 @@
 import re
 import shutil
 import signal
-import subprocess
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.stories.program import (
-    PROGRAM,
     Command,
     Ended,
     Start,
-    environment,
+    demo_in,
     program_in,
     step_of,
     stop_workers,
@@ -46,18 +44,9 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
-        [*PROGRAM, "demo", "iris"],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    ended = demo_in(folder, "iris", PATIENCE_S)
     stop_workers(folder)
-    return Told(folder, Ended(done.returncode, done.stdout, done.stderr))
+    return Told(folder, ended)
 
 
 def test_the_story_is_told_to_its_end_in_plain_lines(told: Told) -> None:

@@ -3,13 +3,12 @@
 import json
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.stories.program import PROGRAM, Command, Ended, environment, program_in, step_of, stop_workers
+from tests.stories.program import Command, Ended, demo_in, program_in, step_of, stop_workers
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sentiment"
 PATIENCE_S = 150
@@ -34,18 +33,9 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("sentiment")
-    done = subprocess.run(
-        [*PROGRAM, "demo", "sentiment"],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    ended = demo_in(folder, "sentiment", PATIENCE_S)
     stop_workers(folder / "headwater-demo")
-    return Told(folder / "headwater-demo", Ended(done.returncode, done.stdout, done.stderr))
+    return Told(folder / "headwater-demo", ended)
 
 
 def test_the_story_is_told_to_its_end(told: Told) -> None:
